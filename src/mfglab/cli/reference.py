@@ -1,0 +1,50 @@
+"""``python -m mfglab reference``: keep the small results of a finished run in the repository."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from mfglab.cli import audit
+from mfglab.cli.command import Command
+from mfglab.reporting.readme import refresh_readme
+from mfglab.reporting.reference import README, README_LEDGER, REFERENCE, make_reference
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument(
+        "results",
+        nargs="?",
+        type=Path,
+        default=Path("results/default"),
+        help="results of a complete run (default: results/default)",
+    )
+    parser.add_argument(
+        "--configfile",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="configuration of the run, later files overlay earlier ones (default: "
+        "config/default.yaml and the overlay named like the results folder)",
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Copy what is worth keeping, name it, and refresh the README.
+
+    Raises:
+        ReferenceRunError: The run is incomplete, fails its audit, or a file is too large.
+    """
+    config = audit.load(arguments.configfile, arguments.results.name)
+    folder = REFERENCE / arguments.results.name
+    for path in make_reference(arguments.results, folder, config):
+        print(path.as_posix())
+    if refresh_readme(README, README_LEDGER):
+        print(README.as_posix())
+    return 0
+
+
+REFERENCE_COMMAND = Command(
+    "reference", "copy the small results of a run into results/reference", configure, run
+)

@@ -1,0 +1,1 @@
+"""Laws with known density, embedded real data and downloadable data sets."""

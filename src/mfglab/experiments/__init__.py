@@ -1,0 +1,1 @@
+"""What is measured: evaluation of trained models and closed-form studies."""

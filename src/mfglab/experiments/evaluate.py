@@ -1,0 +1,258 @@
+"""Everything that is measured on one trained model, on test data that nothing else has seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from functools import singledispatch
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mfglab.config import EvaluationConfig
+from mfglab.experiments.floor import targets, transport_size
+from mfglab.games.optimality import hjb_residual, value_and_derivatives
+from mfglab.metrics.mmd import mmd_squared
+from mfglab.metrics.wasserstein import transport_distances
+from mfglab.solvers.base import Solver
+from mfglab.solvers.flow import HJB, FlowSolver
+from mfglab.solvers.otflow import OtFlow
+from mfglab.solvers.score import ScoreModel
+from mfglab.training.seeds import stream
+from mfglab.trajectories.diagnostics import (
+    crossing,
+    kinetic_energy,
+    speed_variation,
+    straightness,
+)
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RunMetrics:
+    """One trained model against the test set; NaN where a quantity is not defined.
+
+    Args:
+        w1: Exact Wasserstein-1 distance of model samples to test points.
+        w2: Exact Wasserstein-2 distance.
+        w2_ode: The same for samples of the probability flow (score models).
+        w2_sde_ode: W2 between samples of reverse SDE and probability flow (score models).
+        mmd2: Unbiased squared MMD; may be negative.
+        nll: Mean negative log-likelihood of test points, nats.
+        inverse_error: Mean Euclidean distance of points to their reconstruction, at 8 steps for
+            flows and the default number for score models.
+        kinetic: Mean of ``int |x'|^2 / 2 dt`` along the trajectories (flows).
+        straightness: Mean of displacement / path length, 1 for straight lines (flows).
+        speed_variation: Mean relative deviation of the speed along a trajectory (flows).
+        monotonicity_violation: Fraction of pairs of trajectories that no optimal transport has.
+        hjb_residual: Mean of ``int |HJB residual| dt`` (OT-Flow), or median over time of the
+            relative residual (score potentials; see :func:`relative_hjb_residual`).
+        evaluations: Network evaluations to draw a sample at the default number of steps.
+        parameters: Trained numbers.
+    """
+
+    w1: float
+    w2: float
+    mmd2: float
+    nll: float
+    inverse_error: float
+    evaluations: float
+    parameters: float
+    kinetic: float = math.nan
+    straightness: float = math.nan
+    speed_variation: float = math.nan
+    monotonicity_violation: float = math.nan
+    hjb_residual: float = math.nan
+    w2_ode: float = math.nan
+    w2_sde_ode: float = math.nan
+
+    def row(self) -> dict[str, float]:
+        """Plain numbers by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """Quality at a given number of integration steps.
+
+    Args:
+        steps: Runge-Kutta 4 steps.
+        nll: Mean negative log-likelihood, nats (NaN without likelihood).
+        inverse_error: Mean distance of points to their reconstruction.
+    """
+
+    steps: int
+    nll: float
+    inverse_error: float
+
+
+#: Flows report their reconstruction error at this number of steps (reference quality: 1e-5).
+INVERSE_STEPS = 8
+
+
+def evaluate_run(
+    solver: Solver, test: Points, config: EvaluationConfig, seed: int, *, likelihood: bool
+) -> RunMetrics:
+    """Measure one trained model; in float64.
+
+    Args:
+        solver: The trained model; converted to float64 in place.
+        test: Test points (n, d).
+        config: What to measure, and how large.
+        seed: Seed of the run, so that models are not compared on one common noise.
+        likelihood: Whether the negative log-likelihood is defined and wanted.
+    """
+    solver.double().eval()
+    n = transport_size(config, len(test))
+    repeats = config.floor_repeats
+    with torch.no_grad():
+        samples = solver.sample(n * repeats, stream("samples", config.seed, seed)).numpy()
+        x = torch.from_numpy(test[: config.nll_points])
+        nll = -float(solver.log_prob(x).mean()) if likelihood else float("nan")
+        own = own_metrics(solver, test, config, seed, samples)
+        error = reconstruction_error(solver, x, _inverse_steps(solver))
+    blocks = [samples[i * n : (i + 1) * n] for i in range(repeats)]
+    pairs = [transport_distances(a, b) for a, b in zip(blocks, targets(test, config), strict=True)]
+    return RunMetrics(
+        w1=float(np.mean([pair.w1 for pair in pairs])),
+        w2=float(np.mean([pair.w2 for pair in pairs])),
+        mmd2=mmd_squared(samples, test[: len(samples)], config.mmd_bandwidth),
+        nll=nll,
+        inverse_error=error,
+        parameters=sum(p.numel() for p in solver.parameters()),
+        **own,
+    )
+
+
+def step_sweep(
+    solver: Solver, test: Points, config: EvaluationConfig, *, likelihood: bool
+) -> list[StepMetrics]:
+    """Likelihood and reconstruction error against the number of integration steps.
+
+    What counts is the difference between rows, on the same ``path_points`` test points: fewer
+    are needed than for the likelihood itself.
+    """
+    solver.double().eval()
+    x = torch.from_numpy(test[: config.path_points])
+    rows = []
+    with torch.no_grad():
+        for steps in config.step_sweep:
+            nll = -float(solver.log_prob(x, steps).mean()) if likelihood else float("nan")
+            rows.append(StepMetrics(steps, nll, reconstruction_error(solver, x, steps)))
+    return rows
+
+
+def reconstruction_error(solver: Solver, x: Tensor, steps: int) -> float:
+    """Mean Euclidean distance of ``x`` to its image under the flow and back."""
+    return float((solver.reconstruct(x, steps) - x).norm(dim=1).mean())
+
+
+def relative_hjb_residual(
+    solver: ScoreModel, test: Points, config: EvaluationConfig, seed: int, times: int = 16
+) -> list[dict[str, float]]:
+    """HJB residual of a learned score potential, at noised test points.
+
+    ``U = -psi`` is learned up to a function of time, which changes the residual by a function of
+    time; at each time the mean over the points is therefore taken off. The rest is divided by
+    the standard deviation of ``d_t U`` over the same points: 0 for the exact value function, of
+    order one where the network knows nothing of the equation.
+
+    Returns:
+        Rows with the noising time ``s`` and the ``relative_residual``.
+    """
+    solver.double().eval()
+    generator = stream("residual", config.seed, seed)
+    x0 = torch.from_numpy(test[: config.path_points])
+    rows = []
+    for s in solver.draw_times((torch.arange(times).double() + 0.5) / times):
+        z = torch.randn(x0.shape, generator=generator, dtype=torch.float64)
+        y = solver.process.scale(s) * x0 + solver.process.variance(s).sqrt() * z
+        t = solver.process.horizon - s
+        residual = hjb_residual(solver.game, solver.value, t, y)
+        change = value_and_derivatives(solver.value, t, y).time
+        rows.append({"s": float(s), "relative_residual": float(residual.std() / change.std())})
+    return rows
+
+
+@singledispatch
+def own_metrics(
+    solver: Solver, test: Points, config: EvaluationConfig, seed: int, samples: Points
+) -> dict[str, float]:
+    """What only one family of models has; register a function for a new family.
+
+    Raises:
+        TypeError: No function is registered for this solver.
+    """
+    raise TypeError(f"no metrics are registered for {type(solver).__name__}")
+
+
+@own_metrics.register
+def _(
+    solver: FlowSolver, test: Points, config: EvaluationConfig, seed: int, samples: Points
+) -> dict[str, float]:
+    x = torch.from_numpy(test[: config.path_points])
+    # The path is drawn finely: straightness must not be an artefact of few steps.
+    run = solver.trajectories(x, max(config.step_sweep))
+    assert run.path is not None
+    return {
+        "kinetic": float(kinetic_energy(run.times, run.path).mean()),
+        "straightness": float(straightness(run.path).mean()),
+        "speed_variation": float(speed_variation(run.times, run.path).mean()),
+        "monotonicity_violation": crossing(run.path[0], run.path[-1]).monotonicity_violation,
+        "evaluations": solver.default_steps * solver.evaluations_per_step,
+    }
+
+
+@own_metrics.register
+def _(
+    solver: OtFlow, test: Points, config: EvaluationConfig, seed: int, samples: Points
+) -> dict[str, float]:
+    x = torch.from_numpy(test[: config.path_points])
+    costs = solver.trajectories(x, max(config.step_sweep)).costs
+    assert costs is not None
+    flow = own_metrics.dispatch(FlowSolver)(solver, test, config, seed, samples)
+    return {**flow, "hjb_residual": float(costs[:, HJB].mean())}
+
+
+@own_metrics.register
+def _(
+    solver: ScoreModel, test: Points, config: EvaluationConfig, seed: int, samples: Points
+) -> dict[str, float]:
+    n = transport_size(config, len(test))
+    repeats = config.floor_repeats
+    ode = solver.sample_ode(n * repeats, stream("ode samples", config.seed, seed)).numpy()
+    cut = [slice(i * n, (i + 1) * n) for i in range(repeats)]
+    goals = targets(test, config)
+    to_test = [transport_distances(ode[c], y).w2 for c, y in zip(cut, goals, strict=True)]
+    between = [transport_distances(ode[c], samples[c]).w2 for c in cut]
+    metrics = {
+        "w2_ode": float(np.mean(to_test)),
+        "w2_sde_ode": float(np.mean(between)),
+        "evaluations": solver.steps,
+    }
+    rows = residual_rows(solver, test, config, seed)
+    if rows:
+        metrics["hjb_residual"] = float(np.median([row["relative_residual"] for row in rows]))
+    return metrics
+
+
+@singledispatch
+def residual_rows(
+    solver: Solver, test: Points, config: EvaluationConfig, seed: int
+) -> list[dict[str, float]]:
+    """Rows of HJB residual over noising time; none for models without noising."""
+    return []
+
+
+@residual_rows.register
+def _(
+    solver: ScoreModel, test: Points, config: EvaluationConfig, seed: int
+) -> list[dict[str, float]]:
+    return relative_hjb_residual(solver, test, config, seed) if solver.potential else []
+
+
+def _inverse_steps(solver: Solver) -> int:
+    return INVERSE_STEPS if isinstance(solver, FlowSolver) else solver.default_steps

@@ -1,0 +1,1 @@
+"""The mathematics: games, costs, optimality residuals, closed forms and the catalogue."""

@@ -1,0 +1,1 @@
+"""Plain ``torch.nn`` modules; nothing here knows how to train."""

@@ -1,0 +1,27 @@
+"""Training times: the one table that no rerun reproduces byte for byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+
+def cost_table(paths: Sequence[Path]) -> pd.DataFrame:
+    """Seconds of training by model and data set, over seeds.
+
+    Args:
+        paths: Timing files of the training stage.
+    """
+    frame = pd.DataFrame([json.loads(path.read_text(encoding="utf-8")) for path in paths])
+    frame["ms_per_step"] = 1000 * frame["seconds"] / frame["steps"]
+    grouped = frame.groupby(["model", "dataset"], sort=True)
+    return grouped.agg(
+        seeds=("seed", "count"),
+        steps=("steps", "mean"),
+        seconds_mean=("seconds", "mean"),
+        seconds_max=("seconds", "max"),
+        ms_per_step=("ms_per_step", "median"),
+    ).reset_index()

@@ -1,0 +1,1 @@
+"""One module a figure; all share :mod:`mfglab.reporting.figures.style`."""

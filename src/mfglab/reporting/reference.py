@@ -1,0 +1,203 @@
+"""Reference results: the small files of one complete, audited run, kept in the repository."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mfglab.files import relative_name, sha256_file, write_text
+from mfglab.reporting.audit import Status, audit
+from mfglab.reporting.provenance import Record, canonical_json, read_record
+
+REFERENCE = Path("results/reference")
+README = Path("README.md")
+#: The ledger that the README shows.
+README_LEDGER = REFERENCE / "default" / "ledger.csv"
+#: Summary of the records, beside the copies.
+SUMMARY = "provenance.json"
+#: A repository is cloned whole, so each file must be small.
+LARGEST = 1_000_000
+
+#: Name in the reference folder to file of the run.
+_SINGLE = {
+    "ledger.csv": "claims/ledger.csv",
+    "ledger.md": "claims/ledger.md",
+    "claims.png": "claims/claims.png",
+    "cost.tsv": "benchmarks/cost.tsv",
+}
+#: Folder in the reference folder to files of the run.
+_MANY = {"tables": "tables/*.csv", "": "figures/*.png"}
+
+
+class ReferenceRunError(ValueError):
+    """A run cannot become the reference; the message says why."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One file that is kept.
+
+    Args:
+        name: Path inside the reference folder.
+        source: The file of the run.
+        sha256: Its hash.
+    """
+
+    name: str
+    source: Path
+    sha256: str
+
+
+def make_reference(
+    results: Path, destination: Path, config: Mapping[str, Any], largest: int = LARGEST
+) -> list[Path]:
+    """Copy the ledger, tables, figures and cost of a run, with a summary of its provenance.
+
+    ``destination`` is replaced as a whole, or not at all. The run must pass its audit.
+
+    Args:
+        results: Folder of a complete run, such as ``results/default``.
+        destination: Folder to write, such as ``results/reference/default``.
+        config: The configuration of the run as nested plain data.
+        largest: Bytes that one file may have.
+
+    Returns:
+        The files written, sorted.
+
+    Raises:
+        FileNotFoundError: There is no such results folder.
+        ReferenceRunError: A file is missing or too large, the audit finds something, or the stages
+            ran with different versions of a package.
+    """
+    _require_audit(results, config)
+    copies = collect(results, largest)
+    summary = summarise(_records(results), copies)
+    temporary = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    try:
+        for copy in copies:
+            target = temporary / copy.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(copy.source, target)
+        write_text(temporary / SUMMARY, canonical_json(summary))
+        _replace_folder(temporary, destination)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return sorted([*(destination / copy.name for copy in copies), destination / SUMMARY])
+
+
+def collect(results: Path, largest: int = LARGEST) -> list[Copy]:
+    """What is kept of a run, sorted by name.
+
+    Raises:
+        ReferenceRunError: A file is missing or larger than ``largest`` bytes.
+    """
+    sources = {name: results / inside for name, inside in _SINGLE.items()}
+    for folder, pattern in _MANY.items():
+        found = {(Path(folder) / path.name).as_posix(): path for path in results.glob(pattern)}
+        if not found:
+            raise ReferenceRunError(f"{results} has no {pattern}: is the run complete?")
+        sources |= found
+    for source in sources.values():
+        if not source.is_file():
+            raise ReferenceRunError(f"{source} does not exist: is the run complete?")
+        if source.stat().st_size > largest:
+            raise ReferenceRunError(
+                f"{source} has {source.stat().st_size} bytes, more than the {largest} that a "
+                "reference file may have"
+            )
+    return [Copy(name, path, sha256_file(path)) for name, path in sorted(sources.items())]
+
+
+def summarise(records: Iterable[Record], copies: Iterable[Copy]) -> dict[str, Any]:
+    """Summary of the records of one run: code, configuration, versions, origin of every copy.
+
+    Raises:
+        ReferenceRunError: Two records disagree on a version, the platform, the configuration or
+            the code of a rule; or no record lists a copy.
+    """
+    records = list(records)
+    config: dict[str, Any] = {}
+    rules: dict[str, dict[str, Any]] = {}
+    original: dict[str, str] = {}
+    made = {path: record for record in records for path in record.outputs}
+    for record in records:
+        for path, value in record.config.items():
+            _agree(config, path, value, "configuration")
+        code = {"code": record.code.digest, "script": record.script_sha256}
+        _agree(rules, record.rule, code, "code of rule")
+        for path, digest in record.inputs.items():
+            if path not in made:
+                _agree(original, path, digest, "input")
+    return {
+        "code_sha256": _digest(rules),
+        "config_sha256": _digest(config),
+        "devices": sorted({record.device for record in records}),
+        "environment": _environment(records),
+        "files": {copy.name: _origin(copy, made) for copy in copies},
+        "inputs": original,
+        "records": len(records),
+        "rules": rules,
+        "seeds": sorted({record.seed for record in records if record.seed is not None}),
+    }
+
+
+def _require_audit(results: Path, config: Mapping[str, Any]) -> None:
+    bad = [row for row in audit(results, config).rows if row.status is not Status.OK]
+    if bad:
+        row = bad[0]
+        raise ReferenceRunError(
+            f"{results} fails its audit with {len(bad)} finding(s), the first: {row.path} is "
+            f"{row.status} ({row.detail}); run the workflow to the end, then audit again"
+        )
+
+
+def _records(results: Path) -> list[Record]:
+    return [read_record(path) for path in sorted((results / "provenance").rglob("*.json"))]
+
+
+def _environment(records: Iterable[Record]) -> dict[str, Any]:
+    """Versions and platform, which all records must share."""
+    found: dict[str, str] = {}
+    for record in records:
+        facts = {"python": record.python, "platform": record.platform} | record.packages
+        for name, value in facts.items():
+            _agree(found, name, value, "version of")
+    return found
+
+
+def _origin(copy: Copy, made: Mapping[str, Record]) -> dict[str, str]:
+    name = relative_name(copy.source)
+    if name not in made:
+        raise ReferenceRunError(f"no record lists {name}")
+    return {"rule": made[name].rule, "sha256": copy.sha256, "source": name}
+
+
+def _agree(known: dict[str, Any], name: str, value: Any, what: str) -> None:
+    if known.setdefault(name, value) != value:
+        raise ReferenceRunError(
+            f"stages of one run disagree on the {what} {name}: {known[name]!r} and {value!r}; "
+            "remove the older results and run the workflow again"
+        )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    """Put ``new`` in the place of ``target``; a failure leaves ``target`` as it was."""
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    if target.exists():
+        target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

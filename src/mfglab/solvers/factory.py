@@ -1,0 +1,68 @@
+"""From a configured solver to the module that is trained."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import torch
+
+from mfglab.config import (
+    CnfConfig,
+    OrnsteinUhlenbeckConfig,
+    OtFlowConfig,
+    ProcessConfig,
+    ScoreConfig,
+    SolverConfig,
+    VarianceExplodingConfig,
+    VariancePreservingConfig,
+)
+from mfglab.games.dynamics import (
+    NoisingProcess,
+    OrnsteinUhlenbeck,
+    VarianceExploding,
+    VariancePreserving,
+)
+from mfglab.solvers.base import Solver
+from mfglab.solvers.cnf import Cnf
+from mfglab.solvers.otflow import OtFlow
+from mfglab.solvers.score import ScoreModel
+
+
+def build_process(config: ProcessConfig) -> NoisingProcess:
+    """The noising process of a score-based model."""
+    settings = config.model_dump(exclude={"kind"})
+    match config:
+        case OrnsteinUhlenbeckConfig():
+            return OrnsteinUhlenbeck(**settings)
+        case VariancePreservingConfig():
+            return VariancePreserving(**settings)
+        case VarianceExplodingConfig():
+            return VarianceExploding(**settings)
+        case _:
+            assert_never(config)
+
+
+def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> Solver:
+    """A solver with fresh weights.
+
+    Args:
+        config: Which solver, with its settings.
+        dim: Space dimension d.
+        generator: Source of the initial weights.
+    """
+    settings = config.model_dump(exclude={"kind", "process", "parametrisation"})
+    match config:
+        case CnfConfig():
+            return Cnf(dim, **settings, generator=generator)
+        case OtFlowConfig():
+            return OtFlow(dim, **settings, generator=generator)
+        case ScoreConfig():
+            return ScoreModel(
+                dim,
+                build_process(config.process),
+                potential=config.parametrisation == "potential",
+                **settings,
+                generator=generator,
+            )
+        case _:
+            assert_never(config)

@@ -1,0 +1,134 @@
+"""Deterministic flows from the data law at t = 0 to the normal law at t = T = 1."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from mfglab.games.densities import StandardNormal
+from mfglab.games.game import MeanFieldGame
+from mfglab.solvers.base import Loss, Solver
+from mfglab.trajectories.integrate import Field, Rates, Trajectory, integrate
+from mfglab.trajectories.methods import RK4
+
+LOG_DET, RUNNING, HJB = 0, 1, 2
+
+
+def cost_columns(log_det: Tensor, running: Tensor, hjb: Tensor) -> Tensor:
+    """The three cost rates, each (n,), as columns; shape (n, 3), stored column by column."""
+    return torch.stack([log_det, running, hjb]).t()
+
+
+class FlowSolver(Solver):
+    """A normalizing flow as a mean-field game with terminal cost KL(rho_T || N(0, I)).
+
+    The accumulated costs have three columns: log-determinant, running cost of the game, and the
+    modulus of the Hamilton-Jacobi-Bellman residual (zero where the model has no potential).
+
+    Along a trajectory ``log rho_T(x(T)) = log rho_0(x) - l`` with the accumulated divergence
+    ``l``; the unknown ``log rho_0`` is a constant of the objective, so the terminal cost of the
+    game, evaluated with ``log_rho = -l``, is ``alpha_C`` times the negative log-likelihood.
+
+    Args:
+        game: The game; its terminal cost is the Kullback-Leibler divergence to the normal law.
+        dim: Space dimension d.
+        steps: Runge-Kutta 4 steps in training.
+        steps_val: Runge-Kutta 4 steps in validation and testing.
+        hjb_weight: Weight ``alpha_R`` of the HJB residual.
+        checkpoint: Recompute each step in the backward pass.
+    """
+
+    def __init__(
+        self,
+        game: MeanFieldGame,
+        dim: int,
+        *,
+        steps: int,
+        steps_val: int,
+        hjb_weight: float = 0.0,
+        checkpoint: bool = False,
+    ) -> None:
+        super().__init__(game, dim)
+        self.reference = StandardNormal(dim)
+        self.steps = steps
+        self.steps_val = steps_val
+        self.hjb_weight = hjb_weight
+        self.checkpoint = checkpoint
+
+    @abstractmethod
+    def rates(self, t: Tensor, x: Tensor) -> Rates:
+        """Velocity and cost rates (log-determinant, running, HJB) at ``x`` (n, d)."""
+
+    def field(self) -> Field:
+        """:meth:`rates` for one integration; override to share work between its evaluations."""
+        return self.rates
+
+    @abstractmethod
+    def velocity(self, t: Tensor, x: Tensor) -> Tensor:
+        """Velocity alone, shape (n, d)."""
+
+    def objective(self, x: Tensor, steps: int) -> Loss:
+        """Game value plus HJB regulariser, the objective of arXiv:2006.00104."""
+        # Stored by columns, as the networks work, points and velocities add without striding.
+        x = x.t().contiguous().t()
+        run = integrate(
+            self.field(), x, 0.0, self.game.horizon, steps, RK4, checkpoint=self.checkpoint
+        )
+        assert run.costs is not None  # rates() always returns costs
+        cost = run.costs.mean(0)
+        terminal = self.game.terminal.value(run.x, -run.costs[:, LOG_DET])
+        total = terminal + cost[RUNNING] + self.hjb_weight * cost[HJB]
+        terms = {"terminal": terminal, "running": cost[RUNNING], "hjb": cost[HJB]}
+        return Loss(total, {name: value.detach() for name, value in terms.items()})
+
+    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+        """Objective at the training discretisation; draws no noise."""
+        return self.objective(x, self.steps)
+
+    def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Objective at the validation discretisation."""
+        return self.objective(x, self.steps_val).total
+
+    def trajectories(self, x: Tensor, steps: int | None = None) -> Trajectory:
+        """Path and costs of data ``x`` on its way to the normal law."""
+        return integrate(
+            self.field(), x, 0.0, self.game.horizon, steps or self.steps_val, RK4, keep_path=True
+        )
+
+    def log_prob(self, x: Tensor, steps: int | None = None) -> Tensor:
+        """Change of variables: ``log N(x(T)) + l``."""
+        run = integrate(self.field(), x, 0.0, self.game.horizon, steps or self.steps_val, RK4)
+        assert run.costs is not None
+        return self.reference.log_prob(run.x) + run.costs[:, LOG_DET]
+
+    def sample(self, n: int, generator: torch.Generator, steps: int | None = None) -> Tensor:
+        """Integrate N(0, I) backwards from t = T to t = 0."""
+        parameter = next(self.parameters())
+        return self._backward(self.reference.sample(n, generator).to(parameter), steps)
+
+    def reconstruct(self, x: Tensor, steps: int | None = None) -> Tensor:
+        """Forward, then backward, with the same number of steps."""
+        forward = integrate(
+            self._velocity_only, x, 0.0, self.game.horizon, steps or self.steps_val, RK4
+        )
+        return self._backward(forward.x, steps)
+
+    def _backward(self, z: Tensor, steps: int | None) -> Tensor:
+        return integrate(
+            self._velocity_only, z, self.game.horizon, 0.0, steps or self.steps_val, RK4
+        ).x
+
+    def _velocity_only(self, t: Tensor, x: Tensor) -> Rates:
+        return Rates(self.velocity(t, x), None)
+
+    @property
+    def evaluations_per_step(self) -> int:
+        """Stages of the Runge-Kutta method."""
+        return RK4.stages
+
+    @property
+    def default_steps(self) -> int:
+        """Validation steps."""
+        return self.steps_val

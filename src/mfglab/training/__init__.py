@@ -1,0 +1,1 @@
+"""One Lightning module and one ``fit`` for every solver; checkpoints and seeds."""

@@ -1,0 +1,190 @@
+"""``fit``: the one training loop."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+from torch import Tensor
+
+from mfglab.config import TrainingConfig
+from mfglab.solvers.base import Solver
+from mfglab.training.batches import RandomBatches, WholeBatch, loader
+from mfglab.training.callbacks import Patience, best_weights, last_state
+from mfglab.training.checkpoints import (
+    CheckpointError,
+    SafetensorsIO,
+    has_checkpoint,
+    load_tree,
+)
+from mfglab.training.fingerprint import Fingerprint, differences, fingerprint
+from mfglab.training.module import SolverModule
+from mfglab.training.quiet import quiet
+
+_ACCELERATORS = {"cpu": "cpu", "cuda": "gpu", "auto": "auto"}
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What training left.
+
+    Args:
+        solver: The solver with the weights that were best on validation data.
+        history: One row a validation: step, val_loss, means of the training terms, learning rate.
+        best_step: Step at which the kept weights were reached.
+        best_val_loss: Their validation loss.
+        steps: Steps taken in all.
+        seconds: Wall time of this call.
+    """
+
+    solver: Solver
+    history: list[dict[str, float]]
+    best_step: int
+    best_val_loss: float
+    steps: int
+    seconds: float
+
+
+def fit(
+    solver: Solver,
+    train: Tensor,
+    val: Tensor,
+    training: TrainingConfig,
+    *,
+    seed: int,
+    folder: Path,
+    device: str = "cpu",
+    progress: bool = True,
+) -> FitResult:
+    """Train ``solver`` and return it with the weights that were best on validation data.
+
+    An interrupted run leaves its state in ``folder``; called again with the same arguments, the
+    solver built afresh, it goes on from there and ends with exactly the weights and the history
+    of an uninterrupted run. A state that is damaged or belongs to another run (other data,
+    settings, seed or initial weights) is not continued: a warning is logged and training starts
+    anew. After success ``folder`` is removed.
+
+    Args:
+        solver: What is trained; changed in place.
+        train: Training points (n, d).
+        val: Validation points (m, d).
+        training: Optimisation settings.
+        seed: Seed of batches and noise.
+        folder: Working folder of this run alone.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        progress: Show a progress bar.
+
+    Raises:
+        DivergedError: The loss is not finite.
+        KeyboardInterrupt: Training was interrupted; ``folder`` holds its last state.
+        ValueError: The data hold values that are not finite, their dimension or precision does
+            not fit the solver, or ``device`` is unknown.
+    """
+    if device not in _ACCELERATORS:
+        raise ValueError(f"device must be one of {', '.join(_ACCELERATORS)}, got {device!r}")
+    data = {"train": train, "val": val}
+    for name, x in data.items():
+        _check_data(name, x, solver)
+    identity = fingerprint(solver, training, seed=seed, data=data, folder=folder)
+    module = SolverModule(solver, training, seed, identity)
+    best = best_weights(folder)
+    callbacks = [Patience(training.patience), best, last_state(folder)]
+    batches = loader(RandomBatches(train, training.batch_size, training.val_every, seed))
+    start = time.perf_counter()
+    with quiet():
+        trainer = _trainer(training, callbacks, device, progress)
+        with _interruptible(trainer, folder):
+            trainer.fit(
+                module, batches, loader(WholeBatch(val)), ckpt_path=_state(folder, identity)
+            )
+    kept = load_tree(Path(best.best_model_path).with_suffix(".safetensors"))
+    module.load_state_dict(kept["state_dict"])
+    result = FitResult(
+        solver=module.evaluated.cpu().eval(),
+        history=module.history,
+        best_step=int(kept["global_step"]),
+        best_val_loss=float(best.best_model_score),  # type: ignore[arg-type]
+        steps=int(trainer.global_step),
+        seconds=time.perf_counter() - start,
+    )
+    shutil.rmtree(folder)
+    return result
+
+
+def _trainer(
+    training: TrainingConfig, callbacks: list[Callback], device: str, progress: bool
+) -> pl.Trainer:
+    bar = [TQDMProgressBar(refresh_rate=training.val_every)] if progress else []
+    return pl.Trainer(
+        accelerator=_ACCELERATORS[device],
+        devices=1,
+        max_steps=training.iterations,
+        max_epochs=-1,
+        limit_train_batches=training.val_every,
+        callbacks=[*bar, *callbacks],
+        plugins=[SafetensorsIO()],
+        logger=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        inference_mode=False,  # score potentials differentiate with respect to x in validation
+    )
+
+
+@contextmanager
+def _interruptible(trainer: pl.Trainer, folder: Path) -> Iterator[None]:
+    # Lightning answers Ctrl-C by exiting the process and leaves SIGINT ignored for good.
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not trainer.interrupted:
+            raise
+        message = f"training was interrupted; {folder} holds its last state"
+        raise KeyboardInterrupt(message) from error
+    finally:
+        if main and signal.getsignal(signal.SIGINT) != handler:
+            signal.signal(signal.SIGINT, handler)
+
+
+def _state(folder: Path, identity: Fingerprint) -> str | None:
+    # A state that cannot be continued costs a fresh start, never a wrong result.
+    path = folder / "last.safetensors"
+    if not has_checkpoint(path):
+        return None
+    log = logging.getLogger(__name__)
+    try:
+        theirs = load_tree(path).get("fingerprint", {})
+        load_tree(folder / "best.safetensors")
+    except CheckpointError as error:
+        log.warning("starting anew: %s", error)
+        return None
+    if other := differences(identity, theirs):
+        log.warning("starting anew: %s belongs to another run, %s differ", path, ", ".join(other))
+        return None
+    return str(path)
+
+
+def _check_data(name: str, x: Tensor, solver: Solver) -> None:
+    if x.ndim != 2 or x.shape[1] != solver.dim or len(x) == 0:
+        raise ValueError(
+            f"{name} must have shape (n, {solver.dim}) with n >= 1, got {tuple(x.shape)}"
+        )
+    dtype = next(solver.parameters()).dtype
+    if x.dtype != dtype:
+        raise ValueError(f"{name} must be {dtype} as the solver's weights are, got {x.dtype}")
+    bad = (~torch.isfinite(x)).any(1).nonzero()
+    if len(bad):
+        row = int(bad[0])
+        raise ValueError(f"{name}[{row}] is not finite: {x[row].tolist()}")

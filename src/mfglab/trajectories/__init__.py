@@ -1,0 +1,1 @@
+"""One integrator for every player population, and the diagnostics of its trajectories."""

@@ -1,0 +1,138 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mfglab.config import CnfConfig, EvaluationConfig, OtFlowConfig, ScoreConfig
+from mfglab.datasets.mixtures import mixture_2d
+from mfglab.experiments.evaluate import (
+    evaluate_run,
+    own_metrics,
+    relative_hjb_residual,
+    residual_rows,
+    step_sweep,
+)
+from mfglab.experiments.fields import GRID, PATHS, figure_arrays
+from mfglab.experiments.floor import measure_floor, targets, transport_size
+from mfglab.games.closed_forms.score_game import noised_log_density
+from mfglab.solvers.factory import build_solver
+
+SMALL = EvaluationConfig(
+    transport_points=64, floor_repeats=2, nll_points=64, path_points=32, step_sweep=[1, 4]
+)
+SCORE = ScoreConfig.model_validate(
+    {
+        "kind": "score",
+        "process": {"kind": "ou"},
+        "width": 16,
+        "depth": 2,
+        "steps": 10,
+        "ode_steps": 6,
+    }
+)
+
+
+def points(n=200, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, 2))
+
+
+def solver_of(config, dim=2):
+    return build_solver(config, dim, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("config", "defined", "undefined"),
+    [
+        (CnfConfig(kind="cnf", width=8), ["nll", "kinetic", "straightness"], ["hjb_residual"]),
+        (OtFlowConfig(kind="otflow", width=8), ["hjb_residual", "kinetic"], ["w2_ode"]),
+        (SCORE, ["hjb_residual", "w2_ode", "w2_sde_ode", "nll"], ["kinetic"]),
+    ],
+)
+def test_metrics_are_defined_where_they_should_be(config, defined, undefined):
+    row = evaluate_run(solver_of(config), points(), SMALL, seed=0, likelihood=True).row()
+    assert all(math.isfinite(row[name]) for name in [*defined, "w1", "w2", "mmd2", "inverse_error"])
+    assert all(math.isnan(row[name]) for name in undefined)
+    assert row["w1"] <= row["w2"] + 1e-12
+
+
+def test_evaluation_is_deterministic_and_depends_on_the_seed():
+    solver = solver_of(CnfConfig(kind="cnf", width=8))
+    first = evaluate_run(solver, points(), SMALL, seed=0, likelihood=True)
+    assert evaluate_run(solver, points(), SMALL, seed=0, likelihood=True).w2 == first.w2
+    assert evaluate_run(solver, points(), SMALL, seed=1, likelihood=True).w2 != first.w2
+
+
+def test_likelihood_is_left_out_when_it_is_not_defined():
+    solver = solver_of(CnfConfig(kind="cnf", width=8))
+    assert math.isnan(evaluate_run(solver, points(), SMALL, 0, likelihood=False).nll)
+    sweep = step_sweep(solver, points(), SMALL, likelihood=False)
+    assert [row.steps for row in sweep] == [1, 4]
+    assert all(math.isnan(row.nll) for row in sweep)
+
+
+def test_more_steps_reconstruct_better():
+    sweep = step_sweep(solver_of(CnfConfig(kind="cnf", width=8)), points(), SMALL, likelihood=True)
+    assert sweep[1].inverse_error < sweep[0].inverse_error
+
+
+def test_residual_vanishes_for_the_exact_potential(monkeypatch):
+    solver = solver_of(SCORE).double()
+    exact = noised_log_density(mixture_2d().density(), solver.process)
+    monkeypatch.setattr(solver, "psi", lambda s, x: exact(s, x))
+    rows = relative_hjb_residual(solver, points() * 2, SMALL, 0, times=4)
+    assert all(row["relative_residual"] < 1e-8 for row in rows)
+
+
+def test_residual_of_an_untrained_potential_is_of_order_one():
+    rows = relative_hjb_residual(solver_of(SCORE), points() * 2, SMALL, 0, times=4)
+    assert max(row["relative_residual"] for row in rows) > 0.1
+    assert residual_rows(solver_of(CnfConfig(kind="cnf", width=8)), points(), SMALL, 0) == []
+
+
+def test_unregistered_solvers_are_named():
+    with pytest.raises(TypeError, match="no metrics are registered for object"):
+        own_metrics(object(), points(), SMALL, 0, points())
+
+
+@pytest.mark.parametrize("config", [OtFlowConfig(kind="otflow", width=8), SCORE])
+def test_figure_arrays_have_their_shapes(config):
+    arrays = figure_arrays(solver_of(config), points(), SMALL, 0)
+    assert arrays["samples"].shape == arrays["data"].shape == (64, 2)
+    assert arrays["path"].shape[1:] == (PATHS, 2)
+    assert arrays["value"].shape == (3, GRID, GRID)
+    assert arrays["velocity"].shape == (3, GRID, GRID, 2)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_models_without_value_function_have_no_value_arrays():
+    arrays = figure_arrays(solver_of(CnfConfig(kind="cnf", width=8)), points(), SMALL, 0)
+    assert "value" not in arrays
+
+
+def test_vertical_axis_of_a_pictured_field_is_the_first_index():
+    # Phi = 0 apart from the quadratic part, made to depend on the second coordinate only.
+    solver = solver_of(OtFlowConfig(kind="otflow", width=8)).double()
+    with torch.no_grad():
+        for parameter in solver.parameters():
+            parameter.zero_()
+        solver.potential.A[0, 1] = 1.0
+    value = figure_arrays(solver, points(), SMALL, 0)["value"][0]
+    assert np.ptp(value, axis=1).max() < 1e-12
+    assert np.ptp(value, axis=0).min() > 1.0
+
+
+def test_floor_uses_disjoint_samples():
+    test = points(130)
+    floor = measure_floor(test, SMALL)
+    assert floor.n == transport_size(SMALL, 130) == 64
+    assert floor.w2_floor > 0
+    same = np.repeat(points(1), 130, axis=0)
+    assert measure_floor(same, SMALL).w2_floor == 0
+    assert len(targets(test, SMALL)) == SMALL.floor_repeats
+
+
+def test_kinetic_optimum_is_half_the_squared_distance_to_the_normal_law():
+    shifted = points(4000) + np.array([3.0, 0.0])
+    config = EvaluationConfig(transport_points=1000, floor_repeats=2)
+    assert measure_floor(shifted, config).kinetic_optimum == pytest.approx(4.5, rel=0.1)

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+import torch
+
+from mfglab.config import RunConfig
+from mfglab.datasets.splits import Splits
+from mfglab.experiments.train import load_trained, save_trained, train
+from mfglab.training.checkpoints import CheckpointError
+
+RUN = RunConfig.model_validate(
+    {
+        "solver": {"kind": "otflow", "width": 8, "steps": 2, "steps_val": 2},
+        "training": {"iterations": 4, "val_every": 2, "batch_size": 16},
+    }
+)
+
+
+def splits():
+    rng = np.random.default_rng(0)
+    x = [rng.standard_normal((n, 2)) for n in (64, 32, 32)]
+    return Splits(*x, mean=np.zeros(2), std=np.ones(2))
+
+
+def test_a_trained_model_is_rebuilt_from_its_checkpoint(tmp_path):
+    result = train(splits(), RUN, 3, tmp_path / "work", "cpu")
+    save_trained(tmp_path / "model.safetensors", result, RUN, 3)
+    loaded = load_trained(tmp_path / "model.safetensors")
+    x = torch.randn(5, 2)
+    assert torch.equal(loaded.solver.log_prob(x), result.solver.log_prob(x))
+    assert loaded.meta["seed"] == 3
+    assert loaded.meta["best_step"] in (2, 4)
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path):
+    result = train(splits(), RUN, 0, tmp_path / "work", "cpu")
+    wider = RUN.model_copy(update={"solver": RUN.solver.model_copy(update={"width": 9})})
+    save_trained(tmp_path / "model.safetensors", result, wider, 0)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors do not fit"):
+        load_trained(tmp_path / "model.safetensors")

@@ -1,0 +1,267 @@
+"""Reference results from a small run with real records."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mfglab.__main__ import main
+from mfglab.cli import audit as audit_command
+from mfglab.files import sha256_file
+from mfglab.reporting.code_digest import code_digest
+from mfglab.reporting.job import Job
+from mfglab.reporting.provenance import read_record, write_record
+from mfglab.reporting.readme import BEGIN, END
+from mfglab.reporting.reference import (
+    LARGEST,
+    ReferenceRunError,
+    collect,
+    make_reference,
+    summarise,
+)
+from mfglab.reporting.runner import run_job
+
+RESULTS = Path("results/default")
+TARGET = Path("results/reference/default")
+MODULES = ["mfglab.reporting.csvio"]
+CONFIG = {"profile": "default", "models": {"n": 2}}
+KEPT = {
+    "claims.png",
+    "cost.tsv",
+    "ledger.csv",
+    "ledger.md",
+    "samples.png",
+    "tables/runs.csv",
+    "tables/steps.csv",
+    "trajectories.png",
+}
+LEDGER = (
+    "claim,verdict,estimate,low,high,n,published,statement,paper,locator,comparison,explanation,"
+    "confounds,control\n"
+    "fast,reproduced,0.5,0.25,0.75,3,,It is fast.,a paper,Table 1,less_than,x,,\n"
+)
+CLAIMS = """
+claims:
+  - id: fast
+    source: {paper: "a paper", locator: "Table 1"}
+    statement: It is fast.
+    measurement: {table: runs.csv, column: seconds}
+    comparison: {kind: less_than, value: 1.0}
+    profiles: [default]
+"""
+SCRIPT = """
+from pathlib import Path
+from mfglab.reporting.stage import atomic_path, stage
+
+with stage(snakemake) as job:
+    for target in job.files():
+        source = Path("sources") / target.name
+        with atomic_path(target) as path:
+            path.write_bytes(source.read_bytes())
+"""
+
+
+def job(rule, outputs, inputs, config, seed=None):
+    paths = {Path(path).stem: f"{RESULTS}/{path}" for path in outputs}
+    extra = {} if seed is None else {"seed": seed}
+    return Job(
+        rule=rule,
+        wildcards={},
+        inputs=inputs,
+        outputs=paths | {"record": f"{RESULTS}/provenance/{rule}/all.json"},
+        params={"config": config, "code": code_digest(*MODULES), "modules": MODULES} | extra,
+        threads=1,
+        script=f"workflow/scripts/{rule}.py",
+    )
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A working folder with the results of a complete run."""
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(variable, "1")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("sources", "config", "workflow/scripts"):
+        Path(folder).mkdir(parents=True)
+    for path in KEPT:
+        (Path("sources") / Path(path).name).write_text(f"content of {path}")
+    Path("sources/ledger.csv").write_text(LEDGER)
+    Path("sources/front_page.rst").write_text("first page")
+    Path("config/claims.yaml").write_text(CLAIMS)
+    Path("README.md").write_text(f"{BEGIN}\n{END}\n")
+    tables = ["tables/runs.csv", "tables/steps.csv", "benchmarks/cost.tsv"]
+    figures = ["figures/samples.png", "figures/trajectories.png"]
+    claims = [f"claims/{n}" for n in ("ledger.csv", "ledger.md", "claims.png", "front_page.rst")]
+    inputs = {"runs": [f"{RESULTS}/tables/runs.csv"], "claims": ["config/claims.yaml"]}
+    jobs = (
+        job("table", tables, {}, {"models.n": 2}, seed=7),
+        job("figure", figures, {"runs": inputs["runs"]}, {"models": {"n": 2}}),
+        job("judge", [path for path in claims if "md" not in path], inputs, {"profile": "default"}),
+        job("words", ["claims/ledger.md"], {}, {}),
+    )
+    for one in jobs:
+        Path(one.script).write_text(SCRIPT)
+        run_job(one)
+    return tmp_path
+
+
+def change_record(rule, **fields):
+    path = RESULTS / "provenance" / rule / "all.json"
+    write_record(read_record(path).model_copy(update=fields), path)
+
+
+def inside(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_small_results_are_copied(finished):
+    written = make_reference(RESULTS, TARGET, CONFIG)
+    assert inside(TARGET) == KEPT | {"provenance.json"}
+    assert set(written) == {TARGET / name for name in inside(TARGET)}
+    assert (TARGET / "ledger.csv").read_text() == LEDGER
+    assert (TARGET / "trajectories.png").read_text() == "content of trajectories.png"
+
+
+def test_summary_names_code_versions_and_origin(finished):
+    make_reference(RESULTS, TARGET, CONFIG)
+    summary = json.loads((TARGET / "provenance.json").read_text())
+    assert set(summary["files"]) == KEPT
+    for name, origin in summary["files"].items():
+        assert origin["sha256"] == sha256_file(TARGET / name) == sha256_file(origin["source"])
+    assert summary["files"]["claims.png"]["rule"] == "judge"
+    assert summary["rules"]["table"]["code"] == code_digest(*MODULES)
+    assert summary["inputs"] == {"config/claims.yaml": sha256_file("config/claims.yaml")}
+    assert summary["seeds"] == [7]
+    assert summary["records"] == 4
+    assert {"python", "platform", "torch", "numpy"} <= set(summary["environment"])
+    text = (TARGET / "provenance.json").read_text()
+    assert str(finished) not in text
+
+
+def test_digests_follow_configuration_and_code(finished):
+    copies = collect(RESULTS)
+    records = [read_record(p) for p in sorted((RESULTS / "provenance").rglob("*.json"))]
+    first = summarise(records, copies)
+    assert summarise(reversed(records), copies) == first
+    other = [r.model_copy(update={"config": {"profile": "x"}}) for r in records]
+    assert summarise(other, copies)["config_sha256"] != first["config_sha256"]
+    assert summarise(other, copies)["code_sha256"] == first["code_sha256"]
+    code = [r.model_copy(update={"script_sha256": "0"}) for r in records]
+    assert summarise(code, copies)["code_sha256"] != first["code_sha256"]
+
+
+def test_an_older_reference_is_replaced_as_a_whole(finished):
+    TARGET.mkdir(parents=True)
+    (TARGET / "old.csv").write_text("old")
+    make_reference(RESULTS, TARGET, CONFIG)
+    assert "old.csv" not in inside(TARGET)
+    assert [path.name for path in TARGET.parent.iterdir()] == ["default"]
+
+
+def test_a_failed_replacement_keeps_the_older_reference(finished, monkeypatch):
+    TARGET.mkdir(parents=True)
+    (TARGET / "old.csv").write_text("old")
+    rename = Path.rename
+
+    def failing(path, target):
+        if path.suffix == ".part":
+            raise OSError("no space")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="no space"):
+        make_reference(RESULTS, TARGET, CONFIG)
+    assert inside(TARGET.parent) == {"default/old.csv"}
+
+
+def refused(message, config=CONFIG):
+    """The run is refused and an older reference stays as it was."""
+    TARGET.mkdir(parents=True)
+    (TARGET / "old.csv").write_text("old")
+    with pytest.raises(ReferenceRunError, match=message):
+        make_reference(RESULTS, TARGET, config)
+    assert inside(TARGET.parent) == {"default/old.csv"}
+
+
+def test_a_large_file_is_refused(finished):
+    Path("sources/trajectories.png").write_bytes(b"x" * (LARGEST + 1))
+    figures = ["figures/samples.png", "figures/trajectories.png"]
+    runs = {"runs": [f"{RESULTS}/tables/runs.csv"]}
+    run_job(job("figure", figures, runs, {"models": {"n": 2}}))
+    refused("trajectories.png has 1000001 bytes, more than the 1000000")
+
+
+def test_a_file_of_just_the_limit_is_taken(finished):
+    longest = max(copy.source.stat().st_size for copy in collect(RESULTS))
+    assert len(collect(RESULTS, longest)) == len(KEPT)
+    with pytest.raises(ReferenceRunError, match=f"more than the {longest - 1}"):
+        collect(RESULTS, longest - 1)
+
+
+def test_a_changed_result_is_refused(finished):
+    (RESULTS / "tables/runs.csv").write_text("changed")
+    refused("fails its audit with .*tables/runs.csv is tampered")
+
+
+def test_another_configuration_is_refused(finished):
+    refused(
+        "configuration models was {'n': 2}, is {'n': 3}", {"profile": "default", "models": {"n": 3}}
+    )
+
+
+def test_a_missing_file_is_refused(finished):
+    (RESULTS / "provenance/words/all.json").unlink()
+    (RESULTS / "claims/ledger.md").unlink()
+    refused("claims/ledger.md does not exist")
+
+
+def test_a_run_without_figures_is_refused(finished):
+    (RESULTS / "provenance/figure/all.json").unlink()
+    for path in (RESULTS / "figures").iterdir():
+        path.unlink()
+    refused("no figures/")
+
+
+def test_mixed_versions_are_refused(finished):
+    record = read_record(RESULTS / "provenance/table/all.json")
+    change_record("table", packages=record.packages | {"numpy": "0.1"})
+    refused("disagree on the version of numpy.*'0.1'")
+
+
+def test_code_of_one_rule_must_agree(finished):
+    records = [read_record(p) for p in (RESULTS / "provenance").rglob("*.json")]
+    code = records[0].model_copy(update={"script_sha256": "0"})
+    with pytest.raises(ReferenceRunError, match="disagree on the code of rule"):
+        summarise([*records, code], collect(RESULTS))
+
+
+def test_a_copy_without_a_record_is_refused(finished):
+    stray = replace(collect(RESULTS)[0], source=RESULTS / "stray.csv")
+    with pytest.raises(ReferenceRunError, match=r"no record lists results/default/stray\.csv"):
+        summarise([], [stray])
+
+
+def test_command_copies_and_refreshes_the_readme(finished, monkeypatch, capsys):
+    monkeypatch.setattr(audit_command, "load", lambda files, profile: CONFIG)
+    assert main(["reference", "results/default"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert "results/reference/default/ledger.csv" in out
+    assert out[-1] == "README.md"
+    assert "| It is fast. | a paper, Table 1 | reproduced | 0.5 [0.25, 0.75] | 3 |" in (
+        Path("README.md").read_text()
+    )
+    assert main(["reference", "results/default"]) == 0
+    assert "README.md" not in capsys.readouterr().out.splitlines()
+
+
+def test_command_refuses_in_one_line(finished, monkeypatch, capsys):
+    monkeypatch.setattr(audit_command, "load", lambda files, profile: CONFIG)
+    (RESULTS / "claims/claims.png").unlink()
+    assert main(["reference"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("mfglab reference: results/default fails its audit with 1 finding")
+    assert err.count("\n") == 1
+    assert not TARGET.exists()

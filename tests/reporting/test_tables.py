@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mfglab.reporting.cost import cost_table
+from mfglab.reporting.csvio import write_csv
+from mfglab.reporting.tables import (
+    markdown_table,
+    readable_table,
+    run_table,
+    step_table,
+    summary_table,
+)
+
+
+def metrics(path, model="a", dataset="d", w2=(1.0, 2.0, 3.0)):
+    rows = [
+        {"model": model, "dataset": dataset, "seed": seed, "w1": 0.5, "w2": value, "mmd2": 1e-3}
+        | {"nll": 2.0, "kinetic": 1.0, "w2_ode": np.nan, "w2_sde_ode": np.nan, "evaluations": 8}
+        for seed, value in enumerate(w2)
+    ]
+    write_csv(pd.DataFrame(rows), path)
+    return path
+
+
+def floors(path, dataset="d"):
+    row = {"dataset": dataset, "n": 10, "w1_floor": 0.5, "w2_floor": 0.5, "kinetic_optimum": 0.8}
+    write_csv(pd.DataFrame([row]), path)
+    return path
+
+
+def runs(tmp_path, reference=1.9):
+    return run_table([metrics(tmp_path / "m.csv")], [floors(tmp_path / "f.csv")], {"d": reference})
+
+
+def test_runs_are_joined_with_floor_and_reference(tmp_path):
+    frame = runs(tmp_path)
+    assert list(frame["w2_ratio"]) == [2.0, 4.0, 6.0]
+    assert frame["nll_excess"].to_numpy() == pytest.approx([0.1] * 3)
+    assert frame["kinetic_ratio"].to_numpy() == pytest.approx([1.25] * 3)
+
+
+def test_without_reference_the_excess_is_missing(tmp_path):
+    assert runs(tmp_path, reference=None)["nll_excess"].isna().all()
+
+
+def test_summary_has_the_t_interval(tmp_path):
+    summary = summary_table(runs(tmp_path)).set_index("metric")
+    row = summary.loc["w2"]
+    assert row["mean"] == pytest.approx(2.0)
+    # t quantile with 2 degrees of freedom, standard error 1 / sqrt(3)
+    assert row["high"] - row["mean"] == pytest.approx(4.302653 / 3**0.5, rel=1e-5)
+    assert "w2_ode" not in summary.index
+
+
+def test_readable_table_shows_mean_and_half_width(tmp_path):
+    table = readable_table(summary_table(runs(tmp_path)), {"a": "Model A"})
+    assert table.loc[0, "Model"] == "Model A"
+    assert table.loc[0, "W2"] == "2.000 ± 2.484"
+    assert table.loc[0, "NLL (nats)"] == "2.000"
+    assert table.loc[0, "Straightness"] == "-"
+    assert markdown_table(table).startswith("| Data | Model |")
+
+
+def test_step_gap_is_measured_from_the_finest_number_of_steps(tmp_path):
+    rows = [
+        {"model": "a", "dataset": "d", "seed": seed, "steps": steps, "nll": nll + seed}
+        for seed in (0, 1)
+        for steps, nll in ((1, 3.0), (4, 2.5), (32, 2.0))
+    ]
+    write_csv(pd.DataFrame(rows), tmp_path / "s.csv")
+    frame = step_table([tmp_path / "s.csv"])
+    assert list(frame["nll_gap"]) == [1.0, 0.5, 0.0] * 2
+
+
+def test_cost_is_averaged_over_seeds(tmp_path):
+    paths = []
+    for seed, seconds in ((0, 1.0), (1, 3.0)):
+        path = tmp_path / f"{seed}.json"
+        path.write_text(
+            f'{{"model": "a", "dataset": "d", "seed": {seed}, "seconds": {seconds}, "steps": 100}}'
+        )
+        paths.append(path)
+    row = cost_table(paths).loc[0]
+    assert (row["seeds"], row["seconds_mean"], row["seconds_max"]) == (2, 2.0, 3.0)
+    assert row["ms_per_step"] == pytest.approx(20.0)

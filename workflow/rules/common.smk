@@ -1,0 +1,64 @@
+# What all rules share: the typed configuration, its branches, and code digests. No rule here.
+import re
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from mfglab.config import ConfigError, lookup, parse_config
+from mfglab.reporting.code_digest import code_digest
+
+try:
+    SETTINGS = parse_config(config)
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+CONFIG = SETTINGS.expanded()
+RESULTS = f"results/{SETTINGS.profile}"
+SEEDS = SETTINGS.seeds
+RUNS = [
+    (model, dataset)
+    for model, entry in SETTINGS.models.items()
+    for dataset in entry.datasets
+]
+
+
+wildcard_constraints:
+    dataset="|".join(SETTINGS.datasets),
+    model="|".join(SETTINGS.models),
+    seed=r"\d+",
+    source=r"[a-z0-9-]+",
+
+
+def branches(*paths):
+    """Configuration slice of a rule: {dotted path: value}, wildcards filled in."""
+
+    def choose(wildcards):
+        filled = [path.format(**dict(wildcards.items())) for path in paths]
+        return {path: lookup(CONFIG, path) for path in filled}
+
+    return choose
+
+
+def used_by(rule):
+    """Package modules that the script of a rule imports, the frame of every stage apart."""
+    script = Path(workflow.basedir) / "workflow" / "scripts" / f"{rule}.py"
+    imports = re.findall(r"^from (mfglab[.\w]+) import", script.read_text(), re.M)
+    return sorted(set(imports) - {"mfglab.reporting.stage"})
+
+
+def digest(rule):
+    """Digest of the package code that a stage uses: imports are not tracked by Snakemake."""
+    return code_digest(*used_by(rule))
+
+
+def runs(pattern, **more):
+    """``pattern`` for every pair of model and data set."""
+    models, datasets = zip(*RUNS)
+    paired = expand(pattern, zip, model=models, dataset=datasets, allow_missing=True)
+    return expand(paired, **more) if more else paired
+
+
+def fetched(wildcards):
+    """Manifest of the download that a data set needs, if any."""
+    source = getattr(SETTINGS.datasets[wildcards.dataset], "source", None)
+    return [f"{RESULTS}/downloads/{source}.json"] if source else []

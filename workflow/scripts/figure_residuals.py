@@ -1,0 +1,19 @@
+"""HJB residuals over training and over noising time."""
+
+import pandas as pd
+
+from mfglab.reporting.csvio import read_csv
+from mfglab.reporting.figures.curves import residual_curves
+from mfglab.reporting.figures.style import figure_style, save
+from mfglab.reporting.stage import stage
+
+with stage(snakemake) as job, figure_style():
+    titles = {name: entry["title"] for name, entry in job.config_value("models").items()}
+    parts = {}
+    for (model, dataset, seed), path in zip(
+        job.param("runs"), job.inputs_of("history"), strict=True
+    ):
+        parts.setdefault((model, dataset), []).append(read_csv(path).assign(seed=seed))
+    histories = {key: pd.concat(frames) for key, frames in parts.items()}
+    residuals = read_csv(job.input("residuals"))
+    save(residual_curves(histories, residuals, titles), job.output("figure"))

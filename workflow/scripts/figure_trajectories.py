@@ -1,0 +1,13 @@
+"""Trajectories of the flows."""
+
+from mfglab.reporting.figures.planar import RunArrays, trajectory_grid
+from mfglab.reporting.figures.style import figure_style, save
+from mfglab.reporting.stage import stage
+
+with stage(snakemake) as job, figure_style():
+    models = job.config_value("models")
+    runs = [
+        RunArrays.load(path, models[model]["title"], dataset)
+        for (model, dataset), path in zip(job.param("runs"), job.inputs_of("arrays"), strict=True)
+    ]
+    save(trajectory_grid(runs), job.output("figure"))

@@ -1,0 +1,24 @@
+"""Train one model on one data set with one seed."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from mfglab.config import RunConfig
+from mfglab.datasets.splits import Splits
+from mfglab.experiments.train import save_trained, train
+from mfglab.files import write_text
+from mfglab.reporting.csvio import write_csv
+from mfglab.reporting.stage import stage
+
+with stage(snakemake) as job:
+    model, dataset = job.wildcards["model"], job.wildcards["dataset"]
+    run = RunConfig.model_validate(job.config_value(f"runs.{model}.{dataset}"))
+    splits = Splits.load(job.input("data"))
+    result = train(splits, run, job.seed, Path(job.param("work")), job.config_value("device"))
+    save_trained(job.output("weights"), result, run, job.seed)
+    write_csv(pd.DataFrame(result.history), job.output("history"))
+    timing = {"seconds": round(result.seconds, 3), "steps": result.steps}
+    timing |= {"model": model, "dataset": dataset, "seed": job.seed}
+    write_text(job.output("timing"), json.dumps(timing, indent=1, sort_keys=True) + "\n")
