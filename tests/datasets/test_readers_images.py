@@ -45,6 +45,8 @@ def test_mnist_has_images_and_labels_of_two_splits(source, tmp_path):
         (gzip.compress(idx(np.zeros((2, 2, 2), np.uint8))[:-1]), "byte 23: .* needs 24 bytes"),
         (gzip.compress(idx(np.zeros((2, 2, 2), np.uint8)) + b"x"), "byte 24: .* the file has 25"),
     ],
+    # Bytes in an id would hold the second at which they were packed.
+    ids=["plain", "cut", "empty", "wrong type", "labels", "cut header", "short", "long"],
 )
 def test_malformed_idx_is_refused_with_its_offset(tmp_path, content, message):
     path = tmp_path / "images.gz"
