@@ -253,7 +253,7 @@ def test_documents_name_no_machine(path):
 
 def test_a_machine_path_is_noticed():
     assert MACHINE_PATH.search("see " + "/".join(["", "home", "me", "data"]))
-    assert not MACHINE_PATH.search("results/work/x, ../../work/x, https://a.org/home/")
+    assert not MACHINE_PATH.search("results/tables/x, ../../tables/x, https://a.org/home/")
 
 
 # ------------------------------------------------------------------------------ generated parts

@@ -12,7 +12,7 @@ RESULTS = "results/smoke"
 #: Wall times: the one thing that no second run reproduces, and the records that hold their hashes.
 TIMES = re.compile(r"/timing\.json$|/provenance/(train_model|table_cost)/")
 #: Inside the results folder, but made by Snakemake or the calls of this module.
-OTHER = re.compile(r"/(logs|benchmarks|work)/|report\.html$")
+OTHER = re.compile(r"/(logs|benchmarks|unfinished)/|report\.html$")
 
 
 def results(tree):

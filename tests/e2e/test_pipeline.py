@@ -88,7 +88,7 @@ def test_every_claim_has_a_verdict(done):
 def test_nothing_is_left_behind(done):
     left = [path for path in (done.root / RESULTS).rglob("*") if ".part" in path.name]
     left += list((done.root / RESULTS).rglob(".*.tmp"))
-    left += [path for path in (done.root / RESULTS / "work").rglob("*") if path.is_file()]
+    left += [path for path in (done.root / RESULTS / "unfinished").rglob("*") if path.is_file()]
     assert left == []
 
 

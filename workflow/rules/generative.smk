@@ -22,7 +22,7 @@ rule train_model:
         config=branches("runs.{model}.{dataset}", "device"),
         seed=lambda wildcards: int(wildcards.seed),
         wall_times=["timing"],
-        work=f"{RESULTS}/work/{{model}}.{{dataset}}.{{seed}}",
+        work=f"{RESULTS}/unfinished/{{model}}.{{dataset}}.{{seed}}",
         modules=used_by("train_model"),
         code=digest("train_model"),
     script:

@@ -4,7 +4,7 @@ INTRO = """
 <!-- Written by `python -m mfglab schema`; do not edit. A test compares it with the models. -->
 # Configuration
 
-Every key, its type, default, range and meaning. The source is `src/mfglab/config.py`; the JSON
+Every key, its type, default, range and meaning. The source is `src/mfglab/config/`; the JSON
 schemas in `workflow/schemas` are generated from the same models.
 
 ## Profiles and overlays

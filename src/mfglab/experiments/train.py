@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def train(splits: Splits, run: RunConfig, seed: int, work: Path, device: str) ->
         seed=seed,
         folder=work,
         device=device,
+        progress=sys.stderr.isatty(),  # a log of bars is no log
     )
 
 

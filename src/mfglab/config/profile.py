@@ -1,0 +1,105 @@
+"""The whole configuration and the checks that cross its sections."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from mfglab.config.base import Section
+from mfglab.config.data import DatasetConfig
+from mfglab.config.evaluation import EvaluationConfig, StudyConfig
+from mfglab.config.models import ModelConfig, RunConfig
+from mfglab.config.tree import explain, merge
+
+
+class Config(Section):
+    """Everything the pipeline reads."""
+
+    profile: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", description="Name of the folder under `results`."
+    )
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=1, description="Seeds of every trained model."
+    )
+    device: Literal["cpu", "cuda", "auto"] = Field(
+        "auto", description="Where models are trained; `auto` takes a GPU where there is one."
+    )
+    data_folder: str = Field("data", description="Where downloaded files are kept.")
+    datasets: dict[str, DatasetConfig] = Field(min_length=1, description="Data sets by name.")
+    models: dict[str, ModelConfig] = Field(min_length=1, description="Models by name.")
+    evaluation: EvaluationConfig = Field(description="Evaluation.")
+    studies: StudyConfig = Field(description="Closed-form studies.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds must differ from each other, got {self.seeds}")
+        for section, names in {
+            "datasets": list(self.datasets),
+            "models": list(self.models),
+        }.items():
+            for name in names:
+                if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+                    raise ValueError(
+                        f"{section}: the name {name!r} becomes a folder and part of dotted keys; "
+                        "expected letters, digits, '_' and '-' only"
+                    )
+        for name, model in self.models.items():
+            self._check_model(name, model)
+        return self
+
+    def _check_model(self, name: str, model: ModelConfig) -> None:
+        named = {"datasets": model.datasets, "per_dataset": list(model.per_dataset)}
+        for key, used in named.items():
+            for dataset in used:
+                if dataset not in self.datasets:
+                    raise ValueError(
+                        f"models.{name}.{key}: {dataset!r} is not defined; "
+                        f"known: {', '.join(self.datasets)}"
+                    )
+        if len(set(model.datasets)) != len(model.datasets):
+            raise ValueError(f"models.{name}.datasets must differ, got {model.datasets}")
+        # Overlays of data sets that this profile leaves out are checked all the same.
+        for dataset in {**dict.fromkeys(model.datasets), **model.per_dataset}:
+            self.run_config(name, dataset)
+        for dataset in model.datasets:
+            if model.likelihood and not self.datasets[dataset].has_density:
+                raise ValueError(
+                    f"models.{name}.likelihood: true, but data set {dataset!r} "
+                    "lies on a manifold and has no density; expected likelihood: false"
+                )
+
+    def run_config(self, model: str, dataset: str) -> RunConfig:
+        """The configuration of one training run, overlays of the data set applied.
+
+        Raises:
+            ValueError: The overlay does not fit; names each offending key.
+        """
+        entry = self.models[model]
+        base = {
+            "solver": entry.solver.model_dump(mode="json"),
+            "training": entry.training.model_dump(mode="json"),
+        }
+        tree = merge(base, entry.per_dataset.get(dataset, {}))
+        try:
+            return RunConfig.model_validate(tree)
+        except ValidationError as error:
+            lines = explain(error, tree, ("models", model, "per_dataset", dataset))
+            raise ValueError("\n  ".join(lines)) from error
+
+    def expanded(self) -> dict[str, Any]:
+        """Plain data with all defaults filled in, and one branch ``runs.<model>.<dataset>`` a run.
+
+        Rules name branches of this tree; the audit compares them with what a stage recorded.
+        """
+        tree = self.model_dump(mode="json")
+        tree["runs"] = {
+            name: {
+                dataset: self.run_config(name, dataset).model_dump(mode="json")
+                for dataset in model.datasets
+            }
+            for name, model in self.models.items()
+        }
+        return tree
