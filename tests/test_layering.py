@@ -186,7 +186,9 @@ def test_light_layers_load_no_torch():
         for path in modules()
         if layer(module_name(path)) in LIGHT and path.stem not in {"__main__", "__init__"}
     )
-    assert {"mfglab.reporting.stage", "mfglab.reporting.ledger", "mfglab.config.loading"} <= set(names)
+    assert {"mfglab.reporting.stage", "mfglab.reporting.ledger", "mfglab.config.loading"} <= set(
+        names
+    )
     found = loaded_by(f"import {', '.join(names)}, mfglab.cli, mfglab.__main__")
     assert "mfglab" in found
     assert not found & HEAVY
