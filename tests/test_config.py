@@ -333,7 +333,13 @@ def all_sections():
 
 def test_the_walk_reaches_the_leaves():
     names = {section.__name__ for section in all_sections()}
-    assert {"Config", "ToyData", "CnfConfig", "VarianceExplodingConfig", "StudyConfig"} <= names
+    assert {
+        "Config",
+        "ToyData",
+        "CnfConfig",
+        "VarianceExplodingConfig",
+        "ClosedFormsConfig",
+    } <= names
 
 
 @pytest.mark.parametrize("section", all_sections(), ids=lambda section: section.__name__)

@@ -17,7 +17,7 @@ OVERLAY = {
     "device": "cpu",
     "datasets": {"moons": {"n_train": 64, "n_val": 16, "n_test": 64}},
     "evaluation": {"transport_points": 16, "floor_repeats": 2},
-    "studies": {"identity_paths": 100, "identity_steps": 10},
+    "studies": {"closed_forms": {"identity_paths": 100, "identity_steps": 10}},
 }
 RESULTS = "results/quick"
 FLOOR = f"{RESULTS}/floors/moons.csv"

@@ -256,7 +256,7 @@ rule tables:
         rules.table_generative.output,
         rules.table_steps.output,
         rules.table_cost.output,
-        rules.study_closed_forms.output,
+        STUDY_TABLES,
 
 
 rule figures:
@@ -266,6 +266,7 @@ rule figures:
         rules.figure_values.output,
         rules.figure_steps.output,
         rules.figure_residuals.output,
+        STUDY_FIGURES,
 
 
 rule claims:
@@ -274,9 +275,7 @@ rule claims:
         runs=rules.table_generative.output.runs,
         steps=rules.table_steps.output.steps,
         residuals=rules.table_steps.output.residuals,
-        illposedness=rules.study_closed_forms.output.illposedness,
-        exact=rules.study_closed_forms.output.residuals,
-        identity=rules.study_closed_forms.output.identity,
+        studies=STUDY_TABLES,
     output:
         ledger=report(
             f"{RESULTS}/claims/ledger.csv",

@@ -1,4 +1,8 @@
-# Studies that train nothing: closed forms of the games.
+# Studies that train nothing: closed forms of the games. Studies that train small models have a file
+# each; all of them add their tables to STUDY_TABLES, for the claims, and their figures to
+# STUDY_FIGURES.
+STUDY_TABLES = []
+STUDY_FIGURES = []
 
 
 rule study_closed_forms:
@@ -25,8 +29,15 @@ rule study_closed_forms:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("studies"),
+        config=branches("studies.closed_forms"),
         modules=used_by("study_closed_forms"),
         code=digest("study_closed_forms"),
     script:
         "../scripts/study_closed_forms.py"
+
+
+STUDY_TABLES += [
+    rules.study_closed_forms.output.illposedness,
+    rules.study_closed_forms.output.residuals,
+    rules.study_closed_forms.output.identity,
+]

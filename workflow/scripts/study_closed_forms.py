@@ -2,13 +2,18 @@
 
 import pandas as pd
 
-from mfglab.config import StudyConfig
-from mfglab.experiments.studies import exact_hjb_residuals, illposedness, rows_of, value_identity
+from mfglab.config import ClosedFormsConfig
+from mfglab.experiments.closed_forms import (
+    exact_hjb_residuals,
+    illposedness,
+    rows_of,
+    value_identity,
+)
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
-    config = StudyConfig.model_validate(job.config_value("studies"))
+    config = ClosedFormsConfig.model_validate(job.config_value("studies.closed_forms"))
     write_csv(pd.DataFrame(rows_of(illposedness(config))), job.output("illposedness"), ["angle"])
     write_csv(pd.DataFrame(exact_hjb_residuals()), job.output("residuals"), ["process"])
     write_csv(pd.DataFrame(value_identity(config)), job.output("identity"), ["multiple"])

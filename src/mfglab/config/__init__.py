@@ -16,7 +16,7 @@ from mfglab.config.data import (
     TabularData,
     ToyData,
 )
-from mfglab.config.evaluation import EvaluationConfig, StudyConfig
+from mfglab.config.evaluation import EvaluationConfig
 from mfglab.config.loading import DEFAULT_CONFIG, load_config, parse_config, profile_paths
 from mfglab.config.models import (
     CnfConfig,
@@ -33,10 +33,12 @@ from mfglab.config.models import (
     VariancePreservingConfig,
 )
 from mfglab.config.profile import Config
+from mfglab.config.studies import ClosedFormsConfig, StudiesConfig
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
     "DEFAULT_CONFIG",
+    "ClosedFormsConfig",
     "CnfConfig",
     "Config",
     "ConfigError",
@@ -55,7 +57,7 @@ __all__ = [
     "ScoreConfig",
     "Section",
     "SolverConfig",
-    "StudyConfig",
+    "StudiesConfig",
     "TabularData",
     "ToyData",
     "TrainingConfig",

@@ -33,22 +33,3 @@ class EvaluationConfig(Section):
         if sorted(set(self.step_sweep)) != self.step_sweep or self.step_sweep[0] < 1:
             raise ValueError(f"step_sweep must increase from at least 1, got {self.step_sweep}")
         return self
-
-
-class StudyConfig(Section):
-    """Closed-form studies that train nothing."""
-
-    illposed_angles: list[float] = Field(
-        [0.0, 0.5, 1.0, 2.0, 4.0],
-        min_length=2,
-        description="Rotation angles (radians) of the exact flows of the ill-posedness study.",
-    )
-    identity_paths: int = Field(
-        4_000, ge=100, description="Paths of the Monte-Carlo check of the value identity."
-    )
-    identity_steps: int = Field(400, ge=10, description="Time steps of that check.")
-    identity_controls: list[float] = Field(
-        [0.8, 0.9, 1.0, 1.1],
-        min_length=1,
-        description="Multiples of the optimal control that are compared.",
-    )

@@ -9,8 +9,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from mfglab.config.base import Section
 from mfglab.config.data import DatasetConfig
-from mfglab.config.evaluation import EvaluationConfig, StudyConfig
+from mfglab.config.evaluation import EvaluationConfig
 from mfglab.config.models import ModelConfig, RunConfig
+from mfglab.config.studies import StudiesConfig
 from mfglab.config.tree import explain, merge
 
 
@@ -30,7 +31,7 @@ class Config(Section):
     datasets: dict[str, DatasetConfig] = Field(min_length=1, description="Data sets by name.")
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by name.")
     evaluation: EvaluationConfig = Field(description="Evaluation.")
-    studies: StudyConfig = Field(description="Closed-form studies.")
+    studies: StudiesConfig = Field(description="Studies.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

@@ -57,11 +57,19 @@ def run_table(
     return frame
 
 
-def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean and 95% interval over seeds of every metric, one row each; NaN metrics left out."""
+def summary_table(
+    runs: pd.DataFrame, by: Sequence[str] = ("model", "dataset"), unit: str = "seed"
+) -> pd.DataFrame:
+    """Mean and 95% interval of every metric over the rows of a group; NaN metrics left out.
+
+    Args:
+        runs: One row a group and unit.
+        by: Columns that name a group.
+        unit: Column of the independent repetition, by default the seed.
+    """
     rows: list[dict[str, Any]] = []
-    metrics = [c for c in runs.columns if c not in RUN_KEYS]
-    for (model, dataset), group in runs.groupby(["model", "dataset"], sort=True):
+    metrics = [c for c in runs.columns if c not in (*by, unit)]
+    for key, group in runs.groupby(list(by), sort=True):
         for metric in metrics:
             values = group[metric].dropna().to_list()
             if not values:
@@ -69,8 +77,7 @@ def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
             interval = mean_interval(values)
             rows.append(
                 {
-                    "model": model,
-                    "dataset": dataset,
+                    **dict(zip(by, key, strict=True)),
                     "metric": metric,
                     "mean": interval.estimate,
                     "low": np.nan if interval.low is None else interval.low,
@@ -78,6 +85,29 @@ def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
                     "n": interval.n,
                 }
             )
+    return pd.DataFrame(rows)
+
+
+def study_table(
+    runs: pd.DataFrame,
+    by: Mapping[str, str],
+    columns: Sequence[tuple[str, str, str]],
+    unit: str = "seed",
+) -> pd.DataFrame:
+    """The readable table of a study: one row a group, ``mean ± half-width`` over the units.
+
+    Args:
+        runs: One row a group and unit.
+        by: Column that names a group, to its heading.
+        columns: Heading, column and format of each metric shown.
+        unit: Column of the independent repetition.
+    """
+    summary = summary_table(runs[[*by, unit, *(c for _, c, _ in columns)]], list(by), unit)
+    rows = []
+    for key, group in summary.groupby(list(by), sort=True):
+        cells = group.set_index("metric")
+        row = dict(zip(by.values(), key, strict=True))
+        rows.append(row | {heading: _cell(cells, c, f) for heading, c, f in columns})
     return pd.DataFrame(rows)
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from mfglab.config import StudyConfig
+from mfglab.config import ClosedFormsConfig
 from mfglab.datasets.mixtures import mixture_2d
 from mfglab.games.closed_forms.gaussian_flows import WhiteningFlow, bures_wasserstein
 from mfglab.games.closed_forms.score_game import score_game_value
@@ -54,7 +54,7 @@ class ExactFlow:
     optimum: float
 
 
-def illposedness(config: StudyConfig, points: int = 4096, steps: int = 64) -> list[ExactFlow]:
+def illposedness(config: ClosedFormsConfig, points: int = 4096, steps: int = 64) -> list[ExactFlow]:
     """Exact flows with equal loss at running cost 0 and different kinetic cost.
 
     Every angle gives a flow that reaches N(0, I) exactly, so that the plain continuous
@@ -138,7 +138,7 @@ class IdentityGap:
     standard_error: float
 
 
-def value_identity(config: StudyConfig) -> list[dict[str, float]]:
+def value_identity(config: ClosedFormsConfig) -> list[dict[str, float]]:
     """``J(v) = J* + E int |v - v*|^2 / 2 dt`` by simulation: suboptimality is the score error.
 
     Controls are multiples of the optimal one. Euler-Maruyama leaves a gap of first order in the

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from mfglab.config import StudyConfig
-from mfglab.experiments.studies import (
+from mfglab.config import ClosedFormsConfig
+from mfglab.experiments.closed_forms import (
     exact_hjb_residuals,
     illposedness,
     simulate_identity,
@@ -13,7 +13,7 @@ from mfglab.experiments.studies import (
 
 
 def test_exact_flows_share_the_loss_but_not_the_kinetic_cost():
-    flows = illposedness(StudyConfig(illposed_angles=[0.0, 1.0]), points=256, steps=32)
+    flows = illposedness(ClosedFormsConfig(illposed_angles=[0.0, 1.0]), points=256, steps=32)
     transport, rotated = flows
     assert abs(transport.terminal) < 1e-6
     assert abs(rotated.terminal) < 1e-6
@@ -36,7 +36,7 @@ def test_identity_gap_shrinks_with_the_step():
 
 
 def test_identity_rows_extrapolate_to_step_zero():
-    config = StudyConfig(identity_paths=800, identity_steps=150, identity_controls=[0.9])
+    config = ClosedFormsConfig(identity_paths=800, identity_steps=150, identity_controls=[0.9])
     (row,) = value_identity(config)
     assert row["gap"] == pytest.approx(2 * row["gap_fine"] - row["gap_coarse"])
     assert row["score_error"] > 0

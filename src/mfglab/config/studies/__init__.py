@@ -1,0 +1,19 @@
+"""Studies: experiments that are one stage each, with small models or none; one file a study."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mfglab.config.base import Section
+from mfglab.config.studies.closed_forms import ClosedFormsConfig
+
+
+class StudiesConfig(Section):
+    """The studies by name; the stage ``study_<name>`` reads the section ``<name>`` alone."""
+
+    closed_forms: ClosedFormsConfig = Field(
+        default_factory=ClosedFormsConfig, description="Closed-form studies."
+    )
+
+
+__all__ = ["ClosedFormsConfig", "StudiesConfig"]
