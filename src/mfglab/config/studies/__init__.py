@@ -11,7 +11,10 @@ from mfglab.config.studies.closed_forms import ClosedFormsConfig
 class StudiesConfig(Section):
     """The studies by name; the stage ``study_<name>`` reads the section ``<name>`` alone."""
 
-    closed_forms: ClosedFormsConfig = Field(ClosedFormsConfig(), description="Closed-form studies.")
+    closed_forms: ClosedFormsConfig = Field(
+        default_factory=lambda: ClosedFormsConfig.model_validate({}),
+        description="Closed-form studies.",
+    )
 
 
 __all__ = ["ClosedFormsConfig", "StudiesConfig"]
