@@ -33,7 +33,7 @@ from mfglab.config.models import (
     VariancePreservingConfig,
 )
 from mfglab.config.profile import Config
-from mfglab.config.studies import ClosedFormsConfig, StudiesConfig
+from mfglab.config.studies import ClosedFormsConfig, DigitsStudyConfig, StudiesConfig
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "DatasetBase",
     "DatasetConfig",
     "DigitsData",
+    "DigitsStudyConfig",
     "EmbeddedToyData",
     "EvaluationConfig",
     "FlowBase",

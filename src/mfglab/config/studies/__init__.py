@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
+from mfglab.config.studies.digits import DigitsStudyConfig
 
 
 class StudiesConfig(Section):
@@ -15,6 +16,10 @@ class StudiesConfig(Section):
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
     )
+    digits: DigitsStudyConfig = Field(
+        default_factory=lambda: DigitsStudyConfig.model_validate({}),
+        description="Generated digits.",
+    )
 
 
-__all__ = ["ClosedFormsConfig", "StudiesConfig"]
+__all__ = ["ClosedFormsConfig", "DigitsStudyConfig", "StudiesConfig"]

@@ -1,0 +1,174 @@
+"""Generated digits judged by a classifier's features and by the nearest training image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mfglab.config import DigitsStudyConfig
+from mfglab.datasets.splits import Splits
+from mfglab.metrics.coverage import nearest, precision_recall
+from mfglab.solvers.base import Solver
+from mfglab.training.seeds import stream
+
+Array = NDArray[np.float64]
+Trained = Mapping[str, Mapping[int, Solver]]
+"""Title of a model to seed to its trained solver."""
+
+
+@dataclass(frozen=True)
+class DigitMetrics:
+    """One sample of digits.
+
+    Args:
+        precision: Share of the sample inside the support of the test images, in feature space.
+        recall: Share of the test images inside the support of the sample.
+        neighbour_ratio: Median distance to the nearest training image, divided by that of the
+            test images: near 0 for copies, near 1 for fresh images.
+        confidence: Mean probability of the classifier's best class.
+        classes: Exponential of the entropy of the predicted classes, at most 10.
+    """
+
+    precision: float
+    recall: float
+    neighbour_ratio: float
+    confidence: float
+    classes: float
+
+
+class FeatureNet:
+    """A classifier with one hidden layer, trained on the training images.
+
+    Args:
+        splits: Digits with labels.
+        features: Hidden units.
+        seed: Seed of weights and batches.
+    """
+
+    def __init__(self, splits: Splits, features: int, seed: int) -> None:
+        # Here and not at the top: scikit-learn takes a second to import.
+        from sklearn.neural_network import MLPClassifier
+
+        self._net = MLPClassifier(
+            hidden_layer_sizes=(features,), alpha=1e-2, max_iter=400, tol=1e-3, random_state=seed
+        ).fit(splits.train, splits.train_labels)
+        self.accuracy = float(self._net.score(splits.test, splits.test_labels))
+
+    def features(self, x: Array) -> Array:
+        """Hidden activations of images (n, d), shape (n, features)."""
+        hidden: Array = np.maximum(x @ self._net.coefs_[0] + self._net.intercepts_[0], 0)
+        return hidden
+
+    def probabilities(self, x: Array) -> Array:
+        """Class probabilities of images (n, d), shape (n, 10)."""
+        out: Array = self._net.predict_proba(x)
+        return out
+
+
+def judge_digits(x: Array, splits: Splits, net: FeatureNet, neighbours: int) -> DigitMetrics:
+    """Measure a sample ``x`` (n, d) of standardised digits."""
+    test, train = _points(splits.test), _points(splits.train)
+    coverage = precision_recall(net.features(test), net.features(x), neighbours)
+    p = net.probabilities(x)
+    share = p.mean(axis=0)
+    fresh = np.median(nearest(test, train).distance)
+    return DigitMetrics(
+        precision=coverage.precision,
+        recall=coverage.recall,
+        neighbour_ratio=float(np.median(nearest(x, train).distance) / fresh),
+        confidence=float(p.max(axis=1).mean()),
+        classes=float(np.exp(-(share * np.log(share + 1e-300)).sum())),
+    )
+
+
+def controls(
+    splits: Splits, config: DigitsStudyConfig, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Samples whose verdict is known beforehand, each as large as the test split.
+
+    ``validation images`` are real; ``noisy copies`` of training images are what memorising
+    looks like; a ``Gaussian`` with the moments of the data is what a model without structure
+    draws.
+    """
+    n = len(splits.test)
+    copies = splits.train[rng.integers(len(splits.train), size=n)]
+    pixels = splits.train.std(axis=0) > 0
+    noise = rng.standard_normal(copies.shape) * pixels * config.copy_noise
+    moments = splits.train.mean(axis=0), np.cov(splits.train.T)
+    return {
+        "validation images": _points(splits.val),
+        "noisy copies": copies + noise,
+        "Gaussian": rng.multivariate_normal(*moments, size=n, method="eigh"),
+    }
+
+
+def samples_by_arm(
+    splits: Splits,
+    config: DigitsStudyConfig,
+    models: Trained,
+    seeds: list[int],
+) -> Iterator[tuple[str, int, Array]]:
+    """Arm, seed and sample: the controls, then every trained model.
+
+    Args:
+        splits: The digits.
+        config: Sizes.
+        models: The trained models.
+        seeds: Seeds of the run.
+    """
+    for seed in seeds:
+        rng = np.random.default_rng([config.seed, seed])
+        for arm, x in controls(splits, config, rng).items():
+            yield arm, seed, x
+    for arm, members in models.items():
+        for seed, solver in members.items():
+            with torch.no_grad():
+                drawn = solver.double().sample(len(splits.test), stream("digits", seed))
+            yield arm, seed, drawn.numpy()
+
+
+@dataclass(frozen=True)
+class DigitStudy:
+    """Rows of the table, and the pictures of the first seed.
+
+    Args:
+        rows: One row an arm and seed.
+        arrays: ``arms``; ``samples`` and ``neighbours`` (arms, shown, d) in raw pixel values.
+    """
+
+    rows: list[dict[str, float | str]]
+    arrays: dict[str, NDArray[np.generic]]
+
+
+def digit_study(
+    splits: Splits,
+    config: DigitsStudyConfig,
+    models: Trained,
+    seeds: list[int],
+) -> DigitStudy:
+    """Judge controls and models; see :func:`samples_by_arm` for the arguments."""
+    net = FeatureNet(splits, config.features, config.seed)
+    rows: list[dict[str, float | str]] = []
+    pictures: dict[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {}
+    for arm, seed, x in samples_by_arm(splits, config, models, seeds):
+        metrics = asdict(judge_digits(x, splits, net, config.neighbours))
+        rows.append({"arm": arm, "seed": seed, **metrics, "accuracy": net.accuracy})
+        if arm not in pictures:
+            shown = x[: config.shown]
+            beside = splits.train[nearest(shown, _points(splits.train)).index]
+            pictures[arm] = splits.raw(shown), splits.raw(beside)
+    arrays: dict[str, NDArray[np.generic]] = {
+        "arms": np.array(list(pictures)),
+        "samples": np.stack([own for own, _ in pictures.values()]),
+        "neighbours": np.stack([near for _, near in pictures.values()]),
+    }
+    return DigitStudy(rows, arrays)
+
+
+def _points(x: NDArray[np.floating[Any]]) -> Array:
+    return np.asarray(x, dtype=np.float64)

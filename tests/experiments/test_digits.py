@@ -1,0 +1,57 @@
+"""The study of generated digits tells copies, fresh images and noise apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mfglab.config import DigitsStudyConfig
+from mfglab.datasets.embedded import load_digits
+from mfglab.experiments.digits import digit_study
+
+
+@pytest.fixture(scope="module")
+def study():
+    config = DigitsStudyConfig.model_validate({"features": 32, "shown": 4})
+    return digit_study(load_digits(0), config, {}, [0])
+
+
+@pytest.fixture(scope="module")
+def rows(study):
+    return {row["arm"]: row for row in study.rows}
+
+
+def test_the_classifier_reads_the_digits(rows):
+    assert rows["Gaussian"]["accuracy"] > 0.93
+
+
+def test_fresh_images_are_neither_copies_nor_noise(rows):
+    fresh = rows["validation images"]
+    assert 0.9 < fresh["neighbour_ratio"] < 1.1
+    assert fresh["precision"] > 0.75
+    assert fresh["classes"] > 9.5
+
+
+def test_copies_are_recognised(rows):
+    assert rows["noisy copies"]["neighbour_ratio"] < 0.5
+    assert rows["noisy copies"]["precision"] > 0.75
+
+
+def test_a_gaussian_is_less_precise_than_images(rows):
+    assert rows["Gaussian"]["precision"] < rows["validation images"]["precision"] - 0.1
+
+
+def test_pictures_are_raw_pixels_of_every_arm(study, rows):
+    assert list(study.arrays["arms"]) == list(rows)
+    for name in ("samples", "neighbours"):
+        assert study.arrays[name].shape == (3, 4, 64)
+    near = study.arrays["neighbours"].astype(float)
+    assert near.min() >= -1e-9
+    assert near.max() <= 16 + 1e-9
+
+
+def test_the_same_seed_gives_the_same_rows(study):
+    config = DigitsStudyConfig.model_validate({"features": 32, "shown": 4})
+    again = digit_study(load_digits(0), config, {}, [0])
+    assert again.rows == study.rows
+    np.testing.assert_array_equal(again.arrays["samples"], study.arrays["samples"])
