@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mfglab.metrics import wasserstein
-from mfglab.metrics.wasserstein import sampling_floor, transport_distances
+from mfglab.metrics.wasserstein import sampling_floor, sliced_w2, transport_distances
 
 points = hnp.arrays(
     np.float64, st.just((6, 2)), elements=st.floats(-10, 10, allow_nan=False, width=32)
@@ -153,3 +153,18 @@ def test_the_floor_is_the_mean_over_pairs_of_fresh_samples():
 def test_a_floor_needs_a_repeat():
     with pytest.raises(ValueError, match="repeats must be positive, got 0"):
         sampling_floor(lambda n: sample(0, n), 10, 0)
+
+
+def test_sliced_w2_of_a_shift_is_its_mean_projection():
+    x = sample(0, 400)
+    shift = np.array([3.0, 4.0])
+    # W2 along a direction u is |shift.u|; the mean of its square is |shift|^2 / d
+    assert sliced_w2(x, x + shift, 4000, 0) == pytest.approx(5 / np.sqrt(2), rel=0.02)
+
+
+def test_sliced_w2_is_a_lower_bound_and_takes_unequal_samples():
+    x, y = sample(0, 200), 2 * sample(1, 200)
+    assert sliced_w2(x, y, 200, 0) <= transport_distances(x, y).w2
+    assert sliced_w2(x, y[:150], 50, 0) == sliced_w2(x, y[:150], 50, 0) > 0
+    with pytest.raises(ValueError, match=r"x\[0\] is not finite"):
+        sliced_w2(np.full((3, 2), np.inf), y, 5, 0)

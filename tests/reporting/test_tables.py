@@ -9,6 +9,7 @@ from mfglab.reporting.tables import (
     readable_table,
     run_table,
     step_table,
+    study_table,
     summary_table,
 )
 
@@ -78,9 +79,29 @@ def test_cost_is_averaged_over_seeds(tmp_path):
     for seed, seconds in ((0, 1.0), (1, 3.0)):
         path = tmp_path / f"{seed}.json"
         path.write_text(
-            f'{{"model": "a", "dataset": "d", "seed": {seed}, "seconds": {seconds}, "steps": 100}}'
+            f'{{"model": "a", "dataset": "d", "seed": {seed}, "seconds": {seconds}, "steps": 100, '
+            f'"peak_mb": {300 + seed}}}'
         )
         paths.append(path)
     row = cost_table(paths).loc[0]
     assert (row["seeds"], row["seconds_mean"], row["seconds_max"]) == (2, 2.0, 3.0)
     assert row["ms_per_step"] == pytest.approx(20.0)
+    assert row["peak_mb"] == 301
+
+
+def test_a_study_table_has_a_row_a_group_and_the_interval_over_seeds():
+    runs = pd.DataFrame(
+        {
+            "arm": ["b", "b", "a", "a"],
+            "points": [50, 50, 50, 50],
+            "seed": [0, 1, 0, 1],
+            "error": [1.0, 3.0, 5.0, 5.0],
+            "unused": ["x", "y", "z", "w"],
+        }
+    )
+    table = study_table(runs, {"arm": "Arm", "points": "N"}, [("Error", "error", "{:.1f}")])
+    assert list(table.columns) == ["Arm", "N", "Error"]
+    assert list(table["Arm"]) == ["a", "b"]
+    assert table.loc[0, "Error"] == "5.0"
+    # half-width of the t-interval of 1 and 3: 12.706 * sqrt(2) / sqrt(2)
+    assert table.loc[1, "Error"] == "2.0 ± 12.7"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mfglab.config import RunConfig
 from mfglab.datasets.splits import Splits
-from mfglab.experiments.train import save_trained, train
+from mfglab.experiments.train import peak_memory, save_trained, train
 from mfglab.files import write_text
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
@@ -19,6 +19,6 @@ with stage(snakemake) as job:
     result = train(splits, run, job.seed, Path(job.param("work")), job.config_value("device"))
     save_trained(job.output("weights"), result, run, job.seed)
     write_csv(pd.DataFrame(result.history), job.output("history"))
-    timing = {"seconds": round(result.seconds, 3), "steps": result.steps}
+    timing = {"seconds": round(result.seconds, 3), "steps": result.steps, "peak_mb": peak_memory()}
     timing |= {"model": model, "dataset": dataset, "seed": job.seed}
     write_text(job.output("timing"), json.dumps(timing, indent=1, sort_keys=True) + "\n")

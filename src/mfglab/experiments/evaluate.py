@@ -15,7 +15,7 @@ from mfglab.config import EvaluationConfig
 from mfglab.experiments.floor import targets, transport_size
 from mfglab.games.optimality import hjb_residual, value_and_derivatives
 from mfglab.metrics.mmd import mmd_squared
-from mfglab.metrics.wasserstein import transport_distances
+from mfglab.metrics.wasserstein import sliced_w2, transport_distances
 from mfglab.solvers.base import Solver
 from mfglab.solvers.flow import HJB, FlowSolver
 from mfglab.solvers.otflow import OtFlow
@@ -38,12 +38,15 @@ class RunMetrics:
     Args:
         w1: Exact Wasserstein-1 distance of model samples to test points.
         w2: Exact Wasserstein-2 distance.
+        sliced_w2: Sliced Wasserstein-2 distance of all samples to the test points.
         w2_ode: The same for samples of the probability flow (score models).
         w2_sde_ode: W2 between samples of reverse SDE and probability flow (score models).
         mmd2: Unbiased squared MMD; may be negative.
         nll: Mean negative log-likelihood of test points, nats.
         inverse_error: Mean Euclidean distance of points to their reconstruction, at 8 steps for
             flows and the default number for score models.
+        terminal_gap: W2 between the images of test points at t = T and N(0, I), over that of two
+            normal samples: 1 for a flow that reaches its reference law (flows).
         kinetic: Mean of ``int |x'|^2 / 2 dt`` along the trajectories (flows).
         straightness: Mean of displacement / path length, 1 for straight lines (flows).
         speed_variation: Mean relative deviation of the speed along a trajectory (flows).
@@ -56,11 +59,13 @@ class RunMetrics:
 
     w1: float
     w2: float
+    sliced_w2: float
     mmd2: float
     nll: float
     inverse_error: float
     evaluations: float
     parameters: float
+    terminal_gap: float = math.nan
     kinetic: float = math.nan
     straightness: float = math.nan
     speed_variation: float = math.nan
@@ -89,6 +94,8 @@ class StepMetrics:
     inverse_error: float
 
 
+#: Directions of the sliced Wasserstein distance.
+PROJECTIONS = 128
 #: Flows report their reconstruction error at this number of steps (reference quality: 1e-5).
 INVERSE_STEPS = 8
 
@@ -119,6 +126,7 @@ def evaluate_run(
     return RunMetrics(
         w1=float(np.mean([pair.w1 for pair in pairs])),
         w2=float(np.mean([pair.w2 for pair in pairs])),
+        sliced_w2=sliced_w2(samples, test[: len(samples)], PROJECTIONS, config.seed),
         mmd2=mmd_squared(samples, test[: len(samples)], config.mmd_bandwidth),
         nll=nll,
         inverse_error=error,
@@ -189,6 +197,15 @@ def own_metrics(
     raise TypeError(f"no metrics are registered for {type(solver).__name__}")
 
 
+def terminal_gap(solver: FlowSolver, test: Points, config: EvaluationConfig, seed: int) -> float:
+    """How far the law at t = T is from N(0, I): a ratio of W2 distances, 1 for an exact flow."""
+    n = transport_size(config, len(test))
+    end = solver.trajectories(torch.from_numpy(test[:n])).x.numpy()
+    normal = stream("terminal gap", config.seed, seed)
+    first, second = (solver.reference.sample(n, normal).double().numpy() for _ in range(2))
+    return transport_distances(end, first).w2 / transport_distances(second, first).w2
+
+
 @own_metrics.register
 def _(
     solver: FlowSolver, test: Points, config: EvaluationConfig, seed: int, samples: Points
@@ -198,6 +215,7 @@ def _(
     run = solver.trajectories(x, max(config.step_sweep))
     assert run.path is not None
     return {
+        "terminal_gap": terminal_gap(solver, test, config, seed),
         "kinetic": float(kinetic_energy(run.times, run.path).mean()),
         "straightness": float(straightness(run.path).mean()),
         "speed_variation": float(speed_variation(run.times, run.path).mean()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,3 +76,9 @@ def load_trained(path: Path) -> TrainedModel:
             f"weights in {path} do not fit their configuration: {error}"
         ) from error
     return TrainedModel(solver.eval(), checkpoint.meta)
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in MB; libraries included."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))  # bytes on macOS, else kB

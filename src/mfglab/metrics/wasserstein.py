@@ -60,6 +60,24 @@ def transport_distances(x: Points, y: Points) -> TransportDistances:
     )
 
 
+def sliced_w2(x: Points, y: Points, projections: int, seed: int) -> float:
+    """Sliced Wasserstein-2 distance: root of the mean squared W2 over random directions.
+
+    A lower bound of W2 that costs a sort a direction and so can use every point.
+
+    Args:
+        x: Sample (n, d).
+        y: Sample (m, d).
+        projections: Number of directions.
+        seed: Seed of the directions.
+
+    Raises:
+        ValueError: A value is not finite.
+    """
+    require_finite(x=x, y=y)
+    return float(ot.sliced_wasserstein_distance(x, y, n_projections=projections, seed=seed))
+
+
 def sampling_floor(draw: Callable[[int], Points], n: int, repeats: int) -> SamplingFloor:
     """Mean distances over ``repeats`` pairs of independent samples of ``n`` points.
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 
 def cost_table(paths: Sequence[Path]) -> pd.DataFrame:
-    """Seconds of training by model and data set, over seeds.
+    """Seconds of training and peak memory of its process, by model and data set, over seeds.
 
     Args:
         paths: Timing files of the training stage.
@@ -24,4 +24,5 @@ def cost_table(paths: Sequence[Path]) -> pd.DataFrame:
         seconds_mean=("seconds", "mean"),
         seconds_max=("seconds", "max"),
         ms_per_step=("ms_per_step", "median"),
+        peak_mb=("peak_mb", "max"),
     ).reset_index()

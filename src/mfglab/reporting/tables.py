@@ -19,11 +19,13 @@ SUMMARY_COLUMNS = (
     ("W2", "w2", "{:.3f}"),
     ("W2 / floor", "w2_ratio", "{:.2f}"),
     ("W1", "w1", "{:.3f}"),
+    ("Sliced W2", "sliced_w2", "{:.3f}"),
     ("1000 MMD²", "mmd2_milli", "{:.2f}"),
     ("NLL (nats)", "nll", "{:.3f}"),
     ("HJB residual", "hjb_residual", "{:.3g}"),
     ("Kinetic energy / optimum", "kinetic_ratio", "{:.2f}"),
     ("Straightness", "straightness", "{:.4f}"),
+    ("Terminal gap", "terminal_gap", "{:.2f}"),
     ("Network evaluations", "evaluations", "{:.0f}"),
     ("Inverse error", "inverse_error", "{:.1e}"),
 )
