@@ -6,6 +6,8 @@ from pydantic import Field
 
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
+from mfglab.config.studies.flow_ablation import FlowAblationConfig
+from mfglab.config.studies.small_models import SmallModels
 
 
 class StudiesConfig(Section):
@@ -15,6 +17,10 @@ class StudiesConfig(Section):
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
     )
+    flow_ablation: FlowAblationConfig = Field(
+        default_factory=lambda: FlowAblationConfig.model_validate({}),
+        description="What each term of a flow's objective does.",
+    )
 
 
-__all__ = ["ClosedFormsConfig", "StudiesConfig"]
+__all__ = ["ClosedFormsConfig", "FlowAblationConfig", "SmallModels", "StudiesConfig"]
