@@ -21,6 +21,7 @@ from mfglab.config.loading import DEFAULT_CONFIG, load_config, parse_config, pro
 from mfglab.config.models import (
     CnfConfig,
     FlowBase,
+    FlowMatchingConfig,
     ModelConfig,
     OrnsteinUhlenbeckConfig,
     OtFlowConfig,
@@ -33,7 +34,13 @@ from mfglab.config.models import (
     VariancePreservingConfig,
 )
 from mfglab.config.profile import Config
-from mfglab.config.studies import ClosedFormsConfig, DigitsStudyConfig, StudiesConfig
+from mfglab.config.studies import (
+    ClosedFormsConfig,
+    DigitsStudyConfig,
+    FlowAblationConfig,
+    SmallModels,
+    StudiesConfig,
+)
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
@@ -48,7 +55,9 @@ __all__ = [
     "DigitsStudyConfig",
     "EmbeddedToyData",
     "EvaluationConfig",
+    "FlowAblationConfig",
     "FlowBase",
+    "FlowMatchingConfig",
     "MixtureData",
     "ModelConfig",
     "OrnsteinUhlenbeckConfig",
@@ -57,6 +66,7 @@ __all__ = [
     "RunConfig",
     "ScoreConfig",
     "Section",
+    "SmallModels",
     "SolverConfig",
     "StudiesConfig",
     "TabularData",

@@ -31,6 +31,22 @@ class CnfConfig(FlowBase):
     kinetic_weight: float = Field(
         0.0, ge=0, description="Weight of |v|^2/2; 0 is the ill-posed plain flow."
     )
+    jacobian_weight: float = Field(
+        0.0, ge=0, description="Weight of the squared Frobenius norm of grad v (RNODE); 0 is off."
+    )
+
+
+class FlowMatchingConfig(Section):
+    """Flow matching: regression of a free velocity field on straight paths between pairs."""
+
+    kind: Literal["flow_matching"]
+    coupling: Literal["optimal", "independent"] = Field(
+        "optimal",
+        description="How data and noise are paired: optimal transport in a batch, or at random.",
+    )
+    width: int = Field(64, ge=1, description="Hidden width of the velocity net.")
+    depth: int = Field(2, ge=1, description="Hidden layers of the velocity net.")
+    steps_val: int = Field(12, ge=1, description="Runge-Kutta 4 steps in testing.")
 
 
 class OtFlowConfig(FlowBase):
@@ -41,7 +57,15 @@ class OtFlowConfig(FlowBase):
     depth: int = Field(2, ge=2, description="Layers of the potential net.")
     rank: int = Field(10, ge=1, description="Rank of the quadratic part, capped at d + 1.")
     kinetic_weight: float = Field(1.0, gt=0, description="Weight of |v|^2/2.")
+    running_weight: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of the running cost in the objective (ablation); 1 is the game.",
+    )
     hjb_weight: float = Field(1.0, ge=0, description="Weight alpha_R of the HJB residual.")
+    hjb_form: Literal["absolute", "squared"] = Field(
+        "absolute", description="The residual is penalised in modulus, as published, or squared."
+    )
 
 
 class OrnsteinUhlenbeckConfig(Section):
@@ -111,7 +135,9 @@ class ScoreConfig(Section):
         return self
 
 
-SolverConfig = Annotated[CnfConfig | OtFlowConfig | ScoreConfig, Field(discriminator="kind")]
+SolverConfig = Annotated[
+    CnfConfig | OtFlowConfig | FlowMatchingConfig | ScoreConfig, Field(discriminator="kind")
+]
 
 
 class TrainingConfig(Section):

@@ -23,6 +23,19 @@ class VelocityAndDivergence:
     divergence: Tensor
 
 
+@dataclass(frozen=True)
+class VelocityAndJacobian:
+    """A velocity field at n points, with all its derivatives in space.
+
+    Args:
+        velocity: ``v(t, x)``, shape (n, d).
+        jacobian: ``d v_i / d x_j``, shape (n, d, d).
+    """
+
+    velocity: Tensor
+    jacobian: Tensor
+
+
 class VelocityNet(nn.Module):
     """Free velocity field ``v(t, x)``: tanh layers on ``(x, t)``.
 
@@ -57,13 +70,24 @@ class VelocityNet(nn.Module):
 
     def with_divergence(self, t: Tensor, x: Tensor) -> VelocityAndDivergence:
         """Velocity and exact divergence at ``x`` (n, d)."""
+        h, slopes = self._slopes(t, x)
+        divergence = self._bilinear if len(slopes) == 2 else self._pushed_forward
+        return VelocityAndDivergence(self.last(h), divergence(slopes))
+
+    def with_jacobian(self, t: Tensor, x: Tensor) -> VelocityAndJacobian:
+        """Velocity and exact Jacobian at ``x`` (n, d), at the price of d more hidden products."""
+        h, slopes = self._slopes(t, x)
+        J = self._directions(slopes) @ self.last.weight.T  # (n, d in x, d in v)
+        return VelocityAndJacobian(self.last(h), J.mT)
+
+    def _slopes(self, t: Tensor, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        # Last hidden values (n, m), and the derivative of each layer's tanh.
         h = torch.tanh(self.opening(with_time(t, x)))
         slopes = [1 - h.square()]
         for layer in self.middle:
             h = torch.tanh(layer(h))
             slopes.append(1 - h.square())
-        divergence = self._bilinear if len(slopes) == 2 else self._pushed_forward
-        return VelocityAndDivergence(self.last(h), divergence(slopes))
+        return h, slopes
 
     def _bilinear(self, slopes: list[Tensor]) -> Tensor:
         # Two hidden layers: div v = tr(W3 D2 W2 D1 W1) is bilinear in the slopes D1 and D2, with
@@ -74,12 +98,15 @@ class VelocityNet(nn.Module):
         return ((slopes[0] @ coupling.T) * slopes[1]).sum(-1)
 
     def _pushed_forward(self, slopes: list[Tensor]) -> Tensor:
+        return torch.einsum("ndm,dm->n", self._directions(slopes), self.last.weight)
+
+    def _directions(self, slopes: list[Tensor]) -> Tensor:
         # Any depth: the d coordinate directions go through the layers beside the values.
         J = slopes[0][:, None, :] * self.opening.weight[:, : self.dim].T  # (n, d, m)
         for layer, slope in zip(self.middle, slopes[1:], strict=True):
             assert isinstance(layer, nn.Linear)
             J = slope[:, None, :] * (J @ layer.weight.T)
-        return torch.einsum("ndm,dm->n", J, self.last.weight)
+        return J
 
 
 class ScoreFeatures(nn.Module):

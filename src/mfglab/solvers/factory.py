@@ -8,6 +8,7 @@ import torch
 
 from mfglab.config import (
     CnfConfig,
+    FlowMatchingConfig,
     OrnsteinUhlenbeckConfig,
     OtFlowConfig,
     ProcessConfig,
@@ -24,6 +25,7 @@ from mfglab.games.dynamics import (
 )
 from mfglab.solvers.base import Solver
 from mfglab.solvers.cnf import Cnf
+from mfglab.solvers.flow_matching import FlowMatching
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.score import ScoreModel
 
@@ -56,6 +58,8 @@ def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> 
             return Cnf(dim, **settings, generator=generator)
         case OtFlowConfig():
             return OtFlow(dim, **settings, generator=generator)
+        case FlowMatchingConfig():
+            return FlowMatching(dim, **settings, generator=generator)
         case ScoreConfig():
             return ScoreModel(
                 dim,

@@ -16,16 +16,17 @@ from mfglab.trajectories.methods import RK4
 LOG_DET, RUNNING, HJB = 0, 1, 2
 
 
-def cost_columns(log_det: Tensor, running: Tensor, hjb: Tensor) -> Tensor:
-    """The three cost rates, each (n,), as columns; shape (n, 3), stored column by column."""
-    return torch.stack([log_det, running, hjb]).t()
+def cost_columns(log_det: Tensor, running: Tensor, hjb: Tensor, *more: Tensor) -> Tensor:
+    """Cost rates, each (n,), as columns; shape (n, 3 and more), stored column by column."""
+    return torch.stack([log_det, running, hjb, *more]).t()
 
 
 class FlowSolver(Solver):
     """A normalizing flow as a mean-field game with terminal cost KL(rho_T || N(0, I)).
 
     The accumulated costs have three columns: log-determinant, running cost of the game, and the
-    modulus of the Hamilton-Jacobi-Bellman residual (zero where the model has no potential).
+    modulus of the Hamilton-Jacobi-Bellman residual (zero where the model has no potential). A
+    sub-class that penalises something else adds a column and an entry of ``regularisers``.
 
     Along a trajectory ``log rho_T(x(T)) = log rho_0(x) - l`` with the accumulated divergence
     ``l``; the unknown ``log rho_0`` is a constant of the objective, so the terminal cost of the
@@ -37,6 +38,7 @@ class FlowSolver(Solver):
         steps: Runge-Kutta 4 steps in training.
         steps_val: Runge-Kutta 4 steps in validation and testing.
         hjb_weight: Weight ``alpha_R`` of the HJB residual.
+        running_weight: Weight of the running cost in the objective; 1 is the game.
         checkpoint: Recompute each step in the backward pass.
     """
 
@@ -48,13 +50,16 @@ class FlowSolver(Solver):
         steps: int,
         steps_val: int,
         hjb_weight: float = 0.0,
+        running_weight: float = 1.0,
         checkpoint: bool = False,
     ) -> None:
         super().__init__(game, dim)
         self.reference = StandardNormal(dim)
         self.steps = steps
         self.steps_val = steps_val
+        self.running_weight = running_weight
         self.hjb_weight = hjb_weight
+        self.regularisers: dict[str, tuple[int, float]] = {"hjb": (HJB, hjb_weight)}
         self.checkpoint = checkpoint
 
     @abstractmethod
@@ -70,7 +75,7 @@ class FlowSolver(Solver):
         """Velocity alone, shape (n, d)."""
 
     def objective(self, x: Tensor, steps: int) -> Loss:
-        """Game value plus HJB regulariser, the objective of arXiv:2006.00104."""
+        """Game value plus regularisers, with that of HJB the objective of arXiv:2006.00104."""
         # Stored by columns, as the networks work, points and velocities add without striding.
         x = x.t().contiguous().t()
         run = integrate(
@@ -79,8 +84,11 @@ class FlowSolver(Solver):
         assert run.costs is not None  # rates() always returns costs
         cost = run.costs.mean(0)
         terminal = self.game.terminal.value(run.x, -run.costs[:, LOG_DET])
-        total = terminal + cost[RUNNING] + self.hjb_weight * cost[HJB]
-        terms = {"terminal": terminal, "running": cost[RUNNING], "hjb": cost[HJB]}
+        total = terminal + self.running_weight * cost[RUNNING]
+        terms = {"terminal": terminal, "running": cost[RUNNING]}
+        for name, (column, weight) in self.regularisers.items():
+            total = total + weight * cost[column]
+            terms[name] = cost[column]
         return Loss(total, {name: value.detach() for name, value in terms.items()})
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:

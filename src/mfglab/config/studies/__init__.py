@@ -7,6 +7,8 @@ from pydantic import Field
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.digits import DigitsStudyConfig
+from mfglab.config.studies.flow_ablation import FlowAblationConfig
+from mfglab.config.studies.small_models import SmallModels
 
 
 class StudiesConfig(Section):
@@ -20,6 +22,16 @@ class StudiesConfig(Section):
         default_factory=lambda: DigitsStudyConfig.model_validate({}),
         description="Generated digits.",
     )
+    flow_ablation: FlowAblationConfig = Field(
+        default_factory=lambda: FlowAblationConfig.model_validate({}),
+        description="What each term of a flow's objective does.",
+    )
 
 
-__all__ = ["ClosedFormsConfig", "DigitsStudyConfig", "StudiesConfig"]
+__all__ = [
+    "ClosedFormsConfig",
+    "DigitsStudyConfig",
+    "FlowAblationConfig",
+    "SmallModels",
+    "StudiesConfig",
+]
