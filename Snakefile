@@ -13,6 +13,7 @@ include: "workflow/rules/generative.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/digits.smk"
 include: "workflow/rules/flow_ablation.smk"
+include: "workflow/rules/optimality.smk"
 include: "workflow/rules/reporting.smk"
 
 
