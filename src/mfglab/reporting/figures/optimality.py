@@ -35,8 +35,7 @@ def optimality_figure(frame: pd.DataFrame) -> Figure:
                 marker=markers[str(source)],
                 color=colours[str(dataset)],
                 alpha=0.8,
-                label=f"{str(dataset).replace('_', ' ')}"
-                + (" (ablation)" * (source != "pipeline")),
+                label=str(dataset).replace("_", " ") + suffix[str(source)],
             )
         axis.set_xscale("log")
         axis.set_yscale("log")
