@@ -8,6 +8,7 @@ profile (``config/smoke.yaml``, ``config/paper.yaml``) is an overlay of values o
 
 from mfglab.config.base import ConfigError, Section
 from mfglab.config.data import (
+    ComposedToyData,
     DatasetBase,
     DatasetConfig,
     DigitsData,
@@ -31,15 +32,17 @@ from mfglab.config.models import (
     TrainingConfig,
     VarianceExplodingConfig,
     VariancePreservingConfig,
+    WpoConfig,
 )
 from mfglab.config.profile import Config
-from mfglab.config.studies import ClosedFormsConfig, StudiesConfig
+from mfglab.config.studies import ClosedFormsConfig, MemorisationConfig, StudiesConfig
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
     "DEFAULT_CONFIG",
     "ClosedFormsConfig",
     "CnfConfig",
+    "ComposedToyData",
     "Config",
     "ConfigError",
     "DatasetBase",
@@ -48,6 +51,7 @@ __all__ = [
     "EmbeddedToyData",
     "EvaluationConfig",
     "FlowBase",
+    "MemorisationConfig",
     "MixtureData",
     "ModelConfig",
     "OrnsteinUhlenbeckConfig",
@@ -63,6 +67,7 @@ __all__ = [
     "TrainingConfig",
     "VarianceExplodingConfig",
     "VariancePreservingConfig",
+    "WpoConfig",
     "load_config",
     "lookup",
     "merge",

@@ -15,6 +15,7 @@ from mfglab.config import (
     SolverConfig,
     VarianceExplodingConfig,
     VariancePreservingConfig,
+    WpoConfig,
 )
 from mfglab.games.dynamics import (
     NoisingProcess,
@@ -26,6 +27,7 @@ from mfglab.solvers.base import Solver
 from mfglab.solvers.cnf import Cnf
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.score import ScoreModel
+from mfglab.solvers.wpo import KernelScoreModel
 
 
 def build_process(config: ProcessConfig) -> NoisingProcess:
@@ -64,5 +66,7 @@ def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> 
                 **settings,
                 generator=generator,
             )
+        case WpoConfig():
+            return KernelScoreModel(dim, **settings, generator=generator)
         case _:
             assert_never(config)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
+from mfglab.config.studies.memorisation import MemorisationConfig
 
 
 class StudiesConfig(Section):
@@ -15,6 +16,10 @@ class StudiesConfig(Section):
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
     )
+    memorisation: MemorisationConfig = Field(
+        default_factory=lambda: MemorisationConfig.model_validate({}),
+        description="Memorisation of the training set.",
+    )
 
 
-__all__ = ["ClosedFormsConfig", "StudiesConfig"]
+__all__ = ["ClosedFormsConfig", "MemorisationConfig", "StudiesConfig"]
