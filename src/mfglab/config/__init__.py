@@ -8,6 +8,7 @@ profile (``config/smoke.yaml``, ``config/paper.yaml``) is an overlay of values o
 
 from mfglab.config.base import ConfigError, Section
 from mfglab.config.data import (
+    ComposedToyData,
     DatasetBase,
     DatasetConfig,
     DigitsData,
@@ -32,12 +33,14 @@ from mfglab.config.models import (
     TrainingConfig,
     VarianceExplodingConfig,
     VariancePreservingConfig,
+    WpoConfig,
 )
 from mfglab.config.profile import Config
 from mfglab.config.studies import (
     ClosedFormsConfig,
     DigitsStudyConfig,
     FlowAblationConfig,
+    MemorisationConfig,
     SmallModels,
     StudiesConfig,
 )
@@ -47,6 +50,7 @@ __all__ = [
     "DEFAULT_CONFIG",
     "ClosedFormsConfig",
     "CnfConfig",
+    "ComposedToyData",
     "Config",
     "ConfigError",
     "DatasetBase",
@@ -58,6 +62,7 @@ __all__ = [
     "FlowAblationConfig",
     "FlowBase",
     "FlowMatchingConfig",
+    "MemorisationConfig",
     "MixtureData",
     "ModelConfig",
     "OrnsteinUhlenbeckConfig",
@@ -74,6 +79,7 @@ __all__ = [
     "TrainingConfig",
     "VarianceExplodingConfig",
     "VariancePreservingConfig",
+    "WpoConfig",
     "load_config",
     "lookup",
     "merge",

@@ -37,6 +37,13 @@ class ToyData(DatasetBase):
     ] = Field(description="Which toy law.")
 
 
+class ComposedToyData(DatasetBase):
+    """A law in 4 or 6 dimensions made of planar toy laws."""
+
+    kind: Literal["composed_toy"]
+    law: Literal["moons_and_spirals", "swissroll_6d"] = Field(description="Which composed law.")
+
+
 class MixtureData(DatasetBase):
     """A Gaussian mixture with exact density and exact score."""
 
@@ -72,5 +79,6 @@ class TabularData(Section):
 
 
 DatasetConfig = Annotated[
-    ToyData | MixtureData | EmbeddedToyData | DigitsData | TabularData, Field(discriminator="kind")
+    ToyData | ComposedToyData | MixtureData | EmbeddedToyData | DigitsData | TabularData,
+    Field(discriminator="kind"),
 ]

@@ -135,8 +135,46 @@ class ScoreConfig(Section):
         return self
 
 
+class WpoConfig(Section):
+    """Kernel score model: the terminal law is a mixture of kernels of learned precision."""
+
+    kind: Literal["wpo"]
+    centres: int = Field(
+        1000, ge=1, description="Kernels; their centres are taken from the training points."
+    )
+    leave_one_out: bool = Field(
+        False, description="Train on the centres too, each without its own kernel."
+    )
+    width: int = Field(64, ge=1, description="Hidden width of the precision net.")
+    depth: int = Field(5, ge=1, description="Hidden layers of the precision net.")
+    floor: float = Field(0.01, gt=0, description="Least eigenvalue of a precision.")
+    learn_weights: bool = Field(False, description="Learn the weights of the kernels.")
+    score_weight: float = Field(1.0, ge=0, description="Weight of implicit score matching.")
+    likelihood_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the negative log-likelihood of points that are no centres.",
+    )
+    beta: float = Field(1.0, gt=0, description="Noise level of the game.")
+    horizon: float = Field(100.0, gt=0, description="Horizon T of the game.")
+    s_min: float = Field(1e-4, gt=0, description="First noising time of the geometric grids.")
+    steps: int = Field(100, ge=1, description="Steps of the reverse SDE.")
+    ode_steps: int = Field(50, ge=1, description="Runge-Kutta 4 steps of the probability flow.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> WpoConfig:
+        if self.score_weight == 0 and self.likelihood_weight == 0:
+            raise ValueError("score_weight or likelihood_weight must be positive, got 0.0 and 0.0")
+        if self.s_min >= self.horizon:
+            raise ValueError(
+                f"s_min must lie below the horizon, got {self.s_min} >= {self.horizon}"
+            )
+        return self
+
+
 SolverConfig = Annotated[
-    CnfConfig | OtFlowConfig | FlowMatchingConfig | ScoreConfig, Field(discriminator="kind")
+    CnfConfig | OtFlowConfig | FlowMatchingConfig | ScoreConfig | WpoConfig,
+    Field(discriminator="kind"),
 ]
 
 

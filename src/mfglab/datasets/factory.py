@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import assert_never
 
 from mfglab.config import (
+    ComposedToyData,
     DatasetConfig,
     DigitsData,
     EmbeddedToyData,
@@ -19,6 +20,7 @@ from mfglab.datasets.embedded import load_digits
 from mfglab.datasets.embedding import EmbeddedLaw
 from mfglab.datasets.law import Law
 from mfglab.datasets.mixtures import mixture_1d, mixture_2d, random_mixture
+from mfglab.datasets.products import moons_and_spirals, swissroll_6d
 from mfglab.datasets.registry import REGISTRY
 from mfglab.datasets.remote import FetchedDataset
 from mfglab.datasets.splits import Splits, split_law
@@ -42,16 +44,23 @@ TOYS: dict[str, Callable[[], Law]] = {
     "eight_gaussians": EightGaussians,
 }
 
+COMPOSED: dict[str, Callable[[], Law]] = {
+    "moons_and_spirals": moons_and_spirals,
+    "swissroll_6d": swissroll_6d,
+}
+
 # Means and covariances of the mixtures in three and more dimensions are drawn once, for good.
 _MIXTURE_SEED = 2304
 _MIXTURE_COMPONENTS = 8
 
 
-def build_law(config: ToyData | MixtureData | EmbeddedToyData) -> Law:
+def build_law(config: ToyData | ComposedToyData | MixtureData | EmbeddedToyData) -> Law:
     """The law of a generated data set."""
     match config:
         case ToyData():
             return TOYS[config.law]()
+        case ComposedToyData():
+            return COMPOSED[config.law]()
         case EmbeddedToyData():
             return EmbeddedLaw.random(TOYS[config.law](), config.dim, config.seed)
         case MixtureData(dim=1):

@@ -20,6 +20,7 @@ from mfglab.solvers.base import Solver
 from mfglab.solvers.flow import HJB, FlowSolver
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.score import ScoreModel
+from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.seeds import stream
 from mfglab.trajectories.diagnostics import (
     crossing,
@@ -255,6 +256,13 @@ def _(
     if rows:
         metrics["hjb_residual"] = float(np.median([row["relative_residual"] for row in rows]))
     return metrics
+
+
+@own_metrics.register
+def _(
+    solver: KernelScoreModel, test: Points, config: EvaluationConfig, seed: int, samples: Points
+) -> dict[str, float]:
+    return {"evaluations": 0.0}  # the mixture is sampled directly
 
 
 @singledispatch

@@ -41,6 +41,13 @@ class Solver(nn.Module, ABC):
         self.game = game
         self.dim = dim
 
+    def prepare(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Keep what the model is made of from training points ``x`` (n, d); return the others.
+
+        Called once before training. By default nothing is kept.
+        """
+        return x
+
     @abstractmethod
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """Objective on a batch ``x`` (n, d) of data."""

@@ -16,6 +16,7 @@ from mfglab.config import (
     SolverConfig,
     VarianceExplodingConfig,
     VariancePreservingConfig,
+    WpoConfig,
 )
 from mfglab.games.dynamics import (
     NoisingProcess,
@@ -28,6 +29,7 @@ from mfglab.solvers.cnf import Cnf
 from mfglab.solvers.flow_matching import FlowMatching
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.score import ScoreModel
+from mfglab.solvers.wpo import KernelScoreModel
 
 
 def build_process(config: ProcessConfig) -> NoisingProcess:
@@ -68,5 +70,7 @@ def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> 
                 **settings,
                 generator=generator,
             )
+        case WpoConfig():
+            return KernelScoreModel(dim, **settings, generator=generator)
         case _:
             assert_never(config)

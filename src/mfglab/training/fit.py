@@ -30,6 +30,7 @@ from mfglab.training.checkpoints import (
 from mfglab.training.fingerprint import Fingerprint, differences, fingerprint
 from mfglab.training.module import SolverModule
 from mfglab.training.quiet import quiet
+from mfglab.training.seeds import stream
 
 _ACCELERATORS = {"cpu": "cpu", "cuda": "gpu", "auto": "auto"}
 
@@ -95,6 +96,7 @@ def fit(
     data = {"train": train, "val": val}
     for name, x in data.items():
         _check_data(name, x, solver)
+    data["train"] = train = solver.prepare(train, stream("prepare", seed))
     identity = fingerprint(solver, training, seed=seed, data=data, folder=folder)
     module = SolverModule(solver, training, seed, identity)
     best = best_weights(folder)

@@ -8,6 +8,7 @@ from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.digits import DigitsStudyConfig
 from mfglab.config.studies.flow_ablation import FlowAblationConfig
+from mfglab.config.studies.memorisation import MemorisationConfig
 from mfglab.config.studies.small_models import SmallModels
 
 
@@ -26,12 +27,17 @@ class StudiesConfig(Section):
         default_factory=lambda: FlowAblationConfig.model_validate({}),
         description="What each term of a flow's objective does.",
     )
+    memorisation: MemorisationConfig = Field(
+        default_factory=lambda: MemorisationConfig.model_validate({}),
+        description="Memorisation of the training set.",
+    )
 
 
 __all__ = [
     "ClosedFormsConfig",
     "DigitsStudyConfig",
     "FlowAblationConfig",
+    "MemorisationConfig",
     "SmallModels",
     "StudiesConfig",
 ]

@@ -1,0 +1,72 @@
+"""Local precisions as a function of the point: the network of 2402.06162, section 4."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mfglab.networks.mlp import linear
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """What the network says at K points.
+
+    Args:
+        precisions: ``Gamma``, shape (K, d, d), smallest eigenvalue at least the floor.
+        log_weights: Normalised log-weights, shape (K,).
+    """
+
+    precisions: Tensor
+    log_weights: Tensor
+
+
+class PrecisionNet(nn.Module):
+    """``Gamma(z) = L(z) L(z)^T + floor I`` with L lower triangular, its entries a perceptron.
+
+    Args:
+        dim: Space dimension d.
+        width: Hidden width.
+        depth: Hidden layers, GELU after each.
+        floor: Least eigenvalue of a precision; ``floor^(-1/2)`` is the widest kernel.
+        weighted: One more output is the logit of the kernel's weight; without it weights are equal.
+        generator: Source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        width: int = 64,
+        depth: int = 5,
+        floor: float = 0.01,
+        *,
+        weighted: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.floor = floor
+        self.weighted = weighted
+        self.entries = dim * (dim + 1) // 2
+        layers: list[nn.Module] = []
+        for size in [dim, *[width] * (depth - 1)]:
+            layers += [linear(size, width, generator), nn.GELU()]
+        last = linear(width, self.entries + weighted, generator)
+        self.net = nn.Sequential(*layers, last)
+        rows, columns = torch.tril_indices(dim, dim)
+        self.register_buffer("slots", rows * dim + columns, persistent=False)
+        self.slots: Tensor
+
+    def forward(self, z: Tensor) -> Kernels:
+        """Precisions and weights of the kernels at ``z`` (K, d)."""
+        K, d = z.shape
+        out = self.net(z)
+        lower = out.new_zeros(K, d * d)
+        lower = lower.index_copy(1, self.slots, out[:, : self.entries]).view(K, d, d)
+        precisions = lower @ lower.mT + self.floor * torch.eye(d).to(z)
+        if self.weighted:
+            return Kernels(precisions, torch.log_softmax(out[:, -1], 0))
+        return Kernels(precisions, out.new_full((K,), -math.log(K)))
