@@ -33,7 +33,13 @@ from mfglab.config.models import (
     VariancePreservingConfig,
 )
 from mfglab.config.profile import Config
-from mfglab.config.studies import ClosedFormsConfig, StudiesConfig
+from mfglab.config.studies import (
+    ClosedFormsConfig,
+    GpaConfig,
+    HeavyTailsConfig,
+    ParticleTraining,
+    StudiesConfig,
+)
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
@@ -48,10 +54,13 @@ __all__ = [
     "EmbeddedToyData",
     "EvaluationConfig",
     "FlowBase",
+    "GpaConfig",
+    "HeavyTailsConfig",
     "MixtureData",
     "ModelConfig",
     "OrnsteinUhlenbeckConfig",
     "OtFlowConfig",
+    "ParticleTraining",
     "ProcessConfig",
     "RunConfig",
     "ScoreConfig",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
+from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, ParticleTraining
 
 
 class StudiesConfig(Section):
@@ -15,6 +16,20 @@ class StudiesConfig(Section):
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
     )
+    gpa: GpaConfig = Field(
+        default_factory=lambda: GpaConfig.model_validate({}),
+        description="Generative particles on four Gaussians.",
+    )
+    heavy_tails: HeavyTailsConfig = Field(
+        default_factory=lambda: HeavyTailsConfig.model_validate({}),
+        description="Generative particles on heavy tails.",
+    )
 
 
-__all__ = ["ClosedFormsConfig", "StudiesConfig"]
+__all__ = [
+    "ClosedFormsConfig",
+    "GpaConfig",
+    "HeavyTailsConfig",
+    "ParticleTraining",
+    "StudiesConfig",
+]
