@@ -48,9 +48,10 @@ class LipschitzNet(nn.Module):
         self.lipschitz = lipschitz
         sizes = [dim, *[width] * depth, 1]
         self.layers = nn.ModuleList(linear(a, b, generator) for a, b in itertools.pairwise(sizes))
-        for k, size in enumerate(sizes[1:]):
-            start = torch.randn(size, generator=generator)
-            self.register_buffer(f"singular_{k}", start / start.norm(), persistent=False)
+        for k, (size_in, size_out) in enumerate(itertools.pairwise(sizes)):
+            start = torch.randn(size_out, generator=generator)
+            self.register_buffer(f"left_{k}", start / start.norm(), persistent=False)
+            self.register_buffer(f"right_{k}", torch.zeros(size_in), persistent=False)
         self.project(exact=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,12 +86,31 @@ class LipschitzNet(nn.Module):
         """
         if self.lipschitz is None:
             return
-        # A millionth less: rounding in single precision must not carry the product above L.
-        bound = (1 - 1e-6) * self.lipschitz ** (1 / len(self.layers))
+        bound = self._bound(self.lipschitz)
         for k in range(len(self.layers)):
             weight = self._weight(k)
             norm = torch.linalg.matrix_norm(weight, 2) if exact else self._power_step(k)
             weight.mul_((bound / norm).clamp(max=1.0))
+
+    @torch.no_grad()
+    def restrain_gradients(self) -> None:
+        """Take out of the gradients what would push a weight matrix through its bound.
+
+        To be called between ``backward`` and the step of an optimiser that minimises. Scaling the
+        weights afterwards undoes that part of a plain gradient step, but not of an Adam step: its
+        entries have about equal size whatever the gradient, so the weights end at the corner of
+        their bound with equal entries, and the slope of the net points along a diagonal of space.
+        """
+        if self.lipschitz is None:
+            return
+        bound = self._bound(self.lipschitz)
+        for k, layer in enumerate(self.layers):
+            gradient = layer.weight.grad
+            assert isinstance(gradient, Tensor)
+            u, v = self.get_buffer(f"left_{k}"), self.get_buffer(f"right_{k}")
+            outward = (u @ gradient @ v).clamp(max=0.0)
+            active = u @ self._weight(k) @ v > 0.999 * bound
+            gradient.addr_(u, v, alpha=-float(outward * active))
 
     @torch.no_grad()
     def operator_norms(self, iterations: int = 1) -> list[float]:
@@ -104,12 +124,17 @@ class LipschitzNet(nn.Module):
 
     def _power_step(self, k: int) -> Tensor:
         # One step of v = W^T u, u = W v, both normalised: |W v| grows to the operator norm.
-        weight, u = self._weight(k), self.get_buffer(f"singular_{k}")
-        v = weight.t() @ u
-        image = weight @ (v / v.norm().clamp(min=1e-30))
+        weight, u, v = self._weight(k), self.get_buffer(f"left_{k}"), self.get_buffer(f"right_{k}")
+        back = weight.t() @ u
+        v.copy_(back / back.norm().clamp(min=1e-30))
+        image = weight @ v
         norm: Tensor = image.norm().clamp(min=1e-30)
         u.copy_(image / norm)
         return norm
+
+    def _bound(self, lipschitz: float) -> float:
+        # A millionth less: rounding in single precision must not carry the product above L.
+        return float((1 - 1e-6) * lipschitz ** (1 / len(self.layers)))
 
     def _weight(self, k: int) -> Tensor:
         layer = self.layers[k]

@@ -71,7 +71,8 @@ class TailCorrection:
         gap = target_tail_mean - largest.values.mean()
         speed = torch.zeros_like(radius)
         speed[largest.indices] = 2 * self.weight / (1 - self.level) * gap
-        return speed[:, None] * x / radius.clamp(min=1e-12)[:, None]
+        outward: Tensor = x / radius.clamp(min=1e-12)[:, None]
+        return speed[:, None] * outward
 
     def _count(self, n: int) -> int:
         return max(1, round((1 - self.level) * n))
@@ -205,6 +206,7 @@ class ParticleFlow:
                 phi[: len(x)], phi[len(x) :], shifted=self.settings.shifted
             )
             (-value).backward()  # type: ignore[no-untyped-call]
+            self.discriminator.restrain_gradients()
             self._adam.step()
             self.discriminator.project()
         # The steps above follow an estimate of the norms; the velocity must obey the bound.
