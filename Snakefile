@@ -14,6 +14,7 @@ include: "workflow/rules/studies.smk"
 include: "workflow/rules/digits.smk"
 include: "workflow/rules/flow_ablation.smk"
 include: "workflow/rules/optimality.smk"
+include: "workflow/rules/particles.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -9,6 +9,7 @@ from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.digits import DigitsStudyConfig
 from mfglab.config.studies.flow_ablation import FlowAblationConfig
 from mfglab.config.studies.memorisation import MemorisationConfig
+from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, ParticleTraining
 from mfglab.config.studies.small_models import SmallModels
 
 
@@ -31,13 +32,24 @@ class StudiesConfig(Section):
         default_factory=lambda: MemorisationConfig.model_validate({}),
         description="Memorisation of the training set.",
     )
+    gpa: GpaConfig = Field(
+        default_factory=lambda: GpaConfig.model_validate({}),
+        description="Generative particles on four Gaussians.",
+    )
+    heavy_tails: HeavyTailsConfig = Field(
+        default_factory=lambda: HeavyTailsConfig.model_validate({}),
+        description="Generative particles on heavy tails.",
+    )
 
 
 __all__ = [
     "ClosedFormsConfig",
     "DigitsStudyConfig",
     "FlowAblationConfig",
+    "GpaConfig",
+    "HeavyTailsConfig",
     "MemorisationConfig",
+    "ParticleTraining",
     "SmallModels",
     "StudiesConfig",
 ]

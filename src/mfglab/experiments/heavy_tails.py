@@ -1,0 +1,168 @@
+"""Heavy tails: which divergence lets particles follow a Student law (arXiv:2405.13962)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mfglab.config import HeavyTailsConfig
+from mfglab.datasets.heavy_tails import StudentT
+from mfglab.experiments.gpa import settings_of
+from mfglab.games.divergences import KL, Alpha, FDivergence
+from mfglab.metrics.tails import empirical_survival, tail_errors
+from mfglab.solvers.particles import DivergedError, ParticleFlow, TailCorrection
+from mfglab.training.seeds import stream
+
+Array = NDArray[np.float64]
+
+#: Arms that move no particle: where the flow starts, and as many fresh points of the target.
+GAUSSIAN, SAMPLE = "gaussian", "sample"
+
+
+@dataclass(frozen=True)
+class TailRow:
+    """One run; NaN where a diverged run has no number.
+
+    Args:
+        arm: Divergence and constraint, or one of the two references.
+        dof: Degrees of freedom of the target.
+        seed: Seed.
+        diverged: 1 if the particles left every bound, else 0.
+        ccdf_error: Mean absolute error of ``P(|X| > r)``, see ``TailErrors``.
+        log_tail_error: Mean absolute error of its logarithm in the tail.
+        ccdf_error_reached: The same at the last bounded state of a diverged run.
+        log_tail_error_reached: The same.
+        largest_radius: Largest ``|x|``.
+        kinetic_energy: ``mean |v|^2 / 2`` at the end.
+        max_speed: Largest ``|grad phi|`` of any particle at any step.
+        speed_bound: L; infinite without constraint.
+    """
+
+    arm: str
+    dof: float
+    seed: int
+    diverged: int
+    ccdf_error: float
+    log_tail_error: float
+    ccdf_error_reached: float
+    log_tail_error_reached: float
+    largest_radius: float
+    kinetic_energy: float = math.nan
+    max_speed: float = math.nan
+    speed_bound: float = math.inf
+
+    def row(self) -> dict[str, float | str]:
+        """Plain numbers by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TailResult:
+    """Rows of the table and arrays of the figure (first seed).
+
+    Args:
+        rows: One a run.
+        arrays: Radii and complementary distribution functions, by arm and degrees of freedom.
+    """
+
+    rows: list[TailRow]
+    arrays: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to run the particles."""
+
+    name: str
+    divergence: FDivergence
+    lipschitz: float | None
+    tail: TailCorrection | None = None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    points: Tensor
+    diverged: int = 0
+    kinetic_energy: float = math.nan
+    max_speed: float = math.nan
+
+
+def arms_of(config: HeavyTailsConfig) -> list[Arm]:
+    """KL and alpha with and without constraint, and KL with constraint and corrected tail."""
+    L, alpha = config.lipschitz, Alpha(config.alpha)
+    tail = TailCorrection(config.cvar_weight, config.cvar_level)
+    return [
+        Arm("kl_lipschitz", KL(), L),
+        Arm("kl_free", KL(), None),
+        Arm("alpha_lipschitz", alpha, L),
+        Arm("alpha_free", alpha, None),
+        Arm("kl_lipschitz_cvar", KL(), L, tail),
+    ]
+
+
+def heavy_tails_study(config: HeavyTailsConfig, seeds: list[int]) -> TailResult:
+    """All laws, arms and seeds; within a seed all arms share data, start and initial weights."""
+    rows: list[TailRow] = []
+    arrays: dict[str, Array] = {}
+    for dof in config.dofs:
+        law = StudentT(dof)
+        top = float(law.radial_quantile(np.array([1 - 0.2 / config.points]))[0])
+        grid = np.geomspace(0.1, top, 200)
+        arrays |= {f"radius_{dof:g}": grid, f"exact_{dof:g}": law.radial_survival(grid)}
+        for seed in seeds:
+            for name, bound, outcome in _outcomes(config, law, seed):
+                radii = outcome.points.double().norm(dim=1).numpy()
+                rows.append(_row(name, law, seed, radii, outcome, bound))
+                if seed == seeds[0]:
+                    arrays[f"{name}_{dof:g}"] = empirical_survival(radii, grid)
+    return TailResult(rows, arrays)
+
+
+def _outcomes(
+    config: HeavyTailsConfig, law: StudentT, seed: int
+) -> Iterator[tuple[str, float, _Outcome]]:
+    key = round(1000 * law.dof)
+    target = law.sample(config.points, stream("tails train", seed, key)).float()
+    start = torch.randn(config.points, 2, generator=stream("tails start", seed))
+    yield GAUSSIAN, math.inf, _Outcome(start)
+    fresh = law.sample(config.points, stream("tails fresh", seed, key))
+    yield SAMPLE, math.inf, _Outcome(fresh)
+    for arm in arms_of(config):
+        settings = settings_of(config.training, arm.lipschitz, tail=arm.tail)
+        generator = stream("tails discriminator", seed)
+        flow = ParticleFlow(arm.divergence, target, settings, generator=generator)
+        bound = math.inf if arm.lipschitz is None else arm.lipschitz
+        try:
+            run = flow.run(start)
+        except DivergedError as error:
+            yield arm.name, bound, _Outcome(error.particles, diverged=1)
+            continue
+        energy, speed = float(run.kinetic_energy[-1]), float(run.max_speed.max())
+        yield arm.name, bound, _Outcome(run.particles, 0, energy, speed)
+
+
+def _row(
+    name: str, law: StudentT, seed: int, radii: Array, outcome: _Outcome, bound: float
+) -> TailRow:
+    errors = tail_errors(radii, law.radial_survival, law.radial_quantile)
+    kept = math.nan if outcome.diverged else 1.0
+    return TailRow(
+        arm=name,
+        dof=law.dof,
+        seed=seed,
+        diverged=outcome.diverged,
+        ccdf_error=kept * errors.ccdf,
+        log_tail_error=kept * errors.log_ccdf,
+        ccdf_error_reached=errors.ccdf,
+        log_tail_error_reached=errors.log_ccdf,
+        largest_radius=kept * float(radii.max()),
+        kinetic_energy=outcome.kinetic_energy,
+        max_speed=outcome.max_speed,
+        speed_bound=bound,
+    )

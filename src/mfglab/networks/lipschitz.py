@@ -1,0 +1,142 @@
+"""A scalar perceptron with a guaranteed Lipschitz constant."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from mfglab.networks.mlp import linear
+
+
+class LipschitzNet(nn.Module):
+    """ReLU perceptron ``phi: R^d -> R`` whose weights are kept in balls of the operator norm.
+
+    With K weight matrices of operator norm at most ``L^(1/K)`` and a slope of at most 1 in each
+    activation, ``|phi(x) - phi(y)| <= L |x - y|``. The operator norm is the largest singular
+    value; the Frobenius norm in its place would leave a net far flatter than L.
+
+    Args:
+        dim: Space dimension d.
+        width: Hidden width.
+        depth: Hidden layers, K - 1.
+        lipschitz: L; None leaves the net unconstrained.
+        generator: Source of the initial weights and of the start of the power iteration.
+
+    Raises:
+        ValueError: ``lipschitz`` is not positive.
+
+    Example:
+        >>> net = LipschitzNet(2, 16, 2, lipschitz=0.5, generator=torch.Generator().manual_seed(0))
+        >>> net.project(exact=True)
+        >>> bool(net.gradient(10 * torch.randn(100, 2)).norm(dim=1).max() <= 0.5)
+        True
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        width: int,
+        depth: int,
+        lipschitz: float | None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        if lipschitz is not None and not lipschitz > 0:
+            raise ValueError(f"the Lipschitz constant must be positive or None, got {lipschitz!r}")
+        super().__init__()
+        self.lipschitz = lipschitz
+        sizes = [dim, *[width] * depth, 1]
+        self.layers = nn.ModuleList(linear(a, b, generator) for a, b in itertools.pairwise(sizes))
+        for k, (size_in, size_out) in enumerate(itertools.pairwise(sizes)):
+            start = torch.randn(size_out, generator=generator)
+            self.register_buffer(f"left_{k}", start / start.norm(), persistent=False)
+            self.register_buffer(f"right_{k}", torch.zeros(size_in), persistent=False)
+        self.project(exact=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``phi`` at points ``x`` (n, d), shape (n,)."""
+        h = x
+        for layer in self.layers[:-1]:
+            h = torch.relu(layer(h))
+        out: Tensor = self.layers[-1](h)
+        return out.squeeze(-1)
+
+    @torch.no_grad()
+    def gradient(self, x: Tensor) -> Tensor:
+        """``grad phi`` at ``x`` (n, d), shape (n, d): the chain rule, without a graph."""
+        h, open_units = x, []
+        for layer in self.layers[:-1]:
+            h = layer(h)
+            open_units.append(h > 0)
+            h = torch.relu(h)
+        last = self._weight(len(self.layers) - 1)
+        g = last.expand(x.shape[0], -1)
+        for k in range(len(open_units) - 1, -1, -1):
+            g = (g * open_units[k]) @ self._weight(k)
+        return g
+
+    @torch.no_grad()
+    def project(self, *, exact: bool = False) -> None:
+        """Scale down every weight matrix whose operator norm exceeds ``L^(1/K)``.
+
+        Args:
+            exact: By singular values, so that the bound holds to rounding; otherwise by one
+                warm-started step of power iteration, which may fall short by a few per cent.
+        """
+        if self.lipschitz is None:
+            return
+        bound = self._bound(self.lipschitz)
+        for k in range(len(self.layers)):
+            weight = self._weight(k)
+            norm = torch.linalg.matrix_norm(weight, 2) if exact else self._power_step(k)
+            weight.mul_((bound / norm).clamp(max=1.0))
+
+    @torch.no_grad()
+    def restrain_gradients(self) -> None:
+        """Take out of the gradients what would push a weight matrix through its bound.
+
+        To be called between ``backward`` and the step of an optimiser that minimises. Scaling the
+        weights afterwards undoes that part of a plain gradient step, but not of an Adam step: its
+        entries have about equal size whatever the gradient, so the weights end at the corner of
+        their bound with equal entries, and the slope of the net points along a diagonal of space.
+        """
+        if self.lipschitz is None:
+            return
+        bound = self._bound(self.lipschitz)
+        for k, layer in enumerate(self.layers):
+            gradient = layer.weight.grad
+            assert isinstance(gradient, Tensor)
+            u, v = self.get_buffer(f"left_{k}"), self.get_buffer(f"right_{k}")
+            outward = (u @ gradient @ v).clamp(max=0.0)
+            active = u @ self._weight(k) @ v > 0.999 * bound
+            gradient.addr_(u, v, alpha=-float(outward * active))
+
+    @torch.no_grad()
+    def operator_norms(self, iterations: int = 1) -> list[float]:
+        """Estimated operator norm of each weight matrix after so many power iterations."""
+        norms = []
+        for k in range(len(self.layers)):
+            for _ in range(iterations):
+                norm = self._power_step(k)
+            norms.append(float(norm))
+        return norms
+
+    def _power_step(self, k: int) -> Tensor:
+        # One step of v = W^T u, u = W v, both normalised: |W v| grows to the operator norm.
+        weight, u, v = self._weight(k), self.get_buffer(f"left_{k}"), self.get_buffer(f"right_{k}")
+        back = weight.t() @ u
+        v.copy_(back / back.norm().clamp(min=1e-30))
+        image = weight @ v
+        norm: Tensor = image.norm().clamp(min=1e-30)
+        u.copy_(image / norm)
+        return norm
+
+    def _bound(self, lipschitz: float) -> float:
+        # A millionth less: rounding in single precision must not carry the product above L.
+        return float((1 - 1e-6) * lipschitz ** (1 / len(self.layers)))
+
+    def _weight(self, k: int) -> Tensor:
+        layer = self.layers[k]
+        assert isinstance(layer, nn.Linear)
+        return layer.weight

@@ -1,0 +1,103 @@
+"""The studies of particles on the smallest sizes: rows, numbers, determinism."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from mfglab.config import GpaConfig, HeavyTailsConfig
+from mfglab.experiments import gpa, heavy_tails
+from mfglab.experiments.gradient_flow_limit import gradient_flow_limit
+from mfglab.solvers.particles import ParticleSettings
+
+GPA = GpaConfig.model_validate({"points": 16, "lipschitz": [None, 1.0], "training": {"steps": 4}})
+TAILS = HeavyTailsConfig.model_validate({"points": 40, "dofs": [1.0], "training": {"steps": 4}})
+
+
+@pytest.fixture(scope="module")
+def mixture():
+    return gpa.gpa_study(GPA, [0, 1])
+
+
+@pytest.fixture(scope="module")
+def tails():
+    return heavy_tails.heavy_tails_study(TAILS, [0, 1])
+
+
+def test_the_mixture_has_a_row_for_each_arm_and_seed(mixture):
+    keys = [(r.lipschitz, r.discriminator, r.multiple, r.seed) for r in mixture.rows]
+    assert len(set(keys)) == len(keys) == 2 * (4 + 4)
+    for row in mixture.rows:
+        numbers = {k: v for k, v in row.row().items() if isinstance(v, float)}
+        bound = numbers.pop("speed_bound")
+        assert bound == (math.inf if row.lipschitz == "none" else 1.0)
+        assert all(map(math.isfinite, numbers.values()))
+        assert row.max_speed <= bound
+        assert row.diverged == 0
+        assert row.w2_train == row.w2_reached
+
+
+def test_arrays_hold_the_particles_of_the_first_seed(mixture):
+    assert mixture.arrays["train"].shape == (16, 2)
+    assert mixture.arrays["particles_none_3"].shape == (48, 2)
+    assert set(mixture.arrays) == {"train"} | {
+        f"particles_{name}_{multiple}" for name in ("none", "1") for multiple in (1, 3)
+    }
+
+
+def test_tails_have_the_arms_and_two_references(tails):
+    arms = {row.arm for row in tails.rows}
+    assert arms == {arm.name for arm in heavy_tails.arms_of(TAILS)} | {"gaussian", "sample"}
+    assert len(tails.rows) == 2 * len(arms)
+    for row in tails.rows:
+        assert math.isfinite(row.ccdf_error)
+        assert row.log_tail_error == row.log_tail_error_reached
+        assert math.isnan(row.max_speed) == (row.arm in ("gaussian", "sample"))
+    assert set(tails.arrays) == {"radius_1", "exact_1"} | {f"{arm}_1" for arm in arms}
+
+
+def test_a_second_run_gives_the_same_numbers(mixture, tails):
+    again = gpa.gpa_study(GPA, [0, 1])
+    assert again.rows == mixture.rows
+    more = heavy_tails.heavy_tails_study(TAILS, [0])
+    first = [row for row in tails.rows if row.seed == 0]
+    for one, other in zip(more.rows, first, strict=True):
+        np.testing.assert_equal(one.row(), other.row())
+
+
+@pytest.mark.parametrize("study", ["mixture", "tails"])
+def test_a_diverged_run_is_a_row_without_numbers(study, monkeypatch):
+    def bounded(*arguments, **settings):
+        return ParticleSettings(*arguments, **settings, bound=0.5)
+
+    monkeypatch.setattr(gpa, "ParticleSettings", bounded)
+    if study == "mixture":
+        rows = gpa.gpa_study(GPA, [0]).rows
+        empty = ("w2_train", "w2_fresh", "w2_fresh_ratio", "nearest_ratio", "kinetic_energy")
+        kept = ("w2_reached",)
+    else:
+        rows = heavy_tails.heavy_tails_study(TAILS, [0]).rows
+        rows = [row for row in rows if row.arm not in ("gaussian", "sample")]
+        empty = ("ccdf_error", "log_tail_error", "largest_radius", "kinetic_energy")
+        kept = ("ccdf_error_reached", "log_tail_error_reached")
+    for row in rows:
+        assert row.diverged == 1
+        assert all(math.isnan(getattr(row, name)) for name in (*empty, "max_speed"))
+        assert all(math.isfinite(getattr(row, name)) for name in kept)
+
+
+def test_columns_are_documented():
+    for row in (gpa.GpaRow, heavy_tails.TailRow):
+        assert all(f"{field.name}:" in row.__doc__ for field in fields(row))
+
+
+def test_the_limit_has_both_energies_and_falls():
+    rows = gradient_flow_limit([0.02, 0.01], points=51)
+    assert [(r["case"], r["eps"]) for r in rows] == [
+        (case, eps) for case in ("gaussian_kl", "double_well") for eps in (0.02, 0.01)
+    ]
+    for coarse, fine in zip(rows[::2], rows[1::2], strict=True):
+        assert 1.5 < coarse["error"] / fine["error"] < 2.1

@@ -1,0 +1,16 @@
+"""Generative particles on laws with heavy tails."""
+
+import pandas as pd
+
+from mfglab.config import HeavyTailsConfig
+from mfglab.datasets.files import write_npz
+from mfglab.experiments.heavy_tails import heavy_tails_study
+from mfglab.reporting.csvio import write_csv
+from mfglab.reporting.stage import stage
+
+with stage(snakemake) as job:
+    config = HeavyTailsConfig.model_validate(job.config_value("studies.heavy_tails"))
+    result = heavy_tails_study(config, job.config_value("seeds"))
+    frame = pd.DataFrame([row.row() for row in result.rows])
+    write_csv(frame, job.output("runs"), ["arm", "dof", "seed"])
+    write_npz(job.output("arrays"), result.arrays)
