@@ -33,7 +33,13 @@ from mfglab.config.models import (
     VariancePreservingConfig,
 )
 from mfglab.config.profile import Config
-from mfglab.config.studies import ClosedFormsConfig, StudiesConfig
+from mfglab.config.studies import (
+    ClosedFormsConfig,
+    ManifoldLaw,
+    ManifoldsConfig,
+    ProximalConfig,
+    StudiesConfig,
+)
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
@@ -48,11 +54,14 @@ __all__ = [
     "EmbeddedToyData",
     "EvaluationConfig",
     "FlowBase",
+    "ManifoldLaw",
+    "ManifoldsConfig",
     "MixtureData",
     "ModelConfig",
     "OrnsteinUhlenbeckConfig",
     "OtFlowConfig",
     "ProcessConfig",
+    "ProximalConfig",
     "RunConfig",
     "ScoreConfig",
     "Section",

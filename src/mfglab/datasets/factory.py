@@ -28,6 +28,7 @@ from mfglab.datasets.toys import (
     EightGaussians,
     Moons,
     Pinwheel,
+    SierpinskiCarpet,
     SwissRoll,
     TwoSpirals,
 )
@@ -40,6 +41,7 @@ TOYS: dict[str, Callable[[], Law]] = {
     "two_spirals": TwoSpirals,
     "circles": Circles,
     "eight_gaussians": EightGaussians,
+    "carpet": SierpinskiCarpet,
 }
 
 # Means and covariances of the mixtures in three and more dimensions are drawn once, for good.

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
+from mfglab.config.studies.manifolds import ManifoldLaw, ManifoldsConfig, ProximalConfig
 
 
 class StudiesConfig(Section):
@@ -15,6 +16,16 @@ class StudiesConfig(Section):
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
     )
+    manifolds: ManifoldsConfig = Field(
+        default_factory=lambda: ManifoldsConfig.model_validate({}),
+        description="Proximal flows and others on data on a manifold.",
+    )
 
 
-__all__ = ["ClosedFormsConfig", "StudiesConfig"]
+__all__ = [
+    "ClosedFormsConfig",
+    "ManifoldLaw",
+    "ManifoldsConfig",
+    "ProximalConfig",
+    "StudiesConfig",
+]
