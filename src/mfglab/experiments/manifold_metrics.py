@@ -25,7 +25,7 @@ from mfglab.solvers.base import Solver
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.proximal import ProximalFlow
 from mfglab.solvers.score import ScoreModel
-from mfglab.trajectories.diagnostics import kinetic_energy, straightness
+from mfglab.trajectories.diagnostics import kinetic_energy, speed_variation, straightness
 from mfglab.trajectories.integrate import Trajectory
 
 Array = NDArray[np.float64]
@@ -68,7 +68,6 @@ class ManifoldMetrics:
     """One trained arm. NaN where a quantity is not defined, ``FAILED`` where particles ran away.
 
     Args:
-        finite: Whether all samples are finite.
         w2_half: ``W2^2 / 2`` of samples to test points in R^D, at the training step dt.
         w2_half_plane: Its part in the plane.
         off_manifold: Root mean square distance of samples from the plane.
@@ -76,12 +75,14 @@ class ManifoldMetrics:
         refinement_gap: Largest relative change of ``w2_half`` when dt is refined.
         refinement_gap_plane: The same for ``w2_half_plane``.
         w2_half_fine: ``w2_half`` at the finest step.
+        off_manifold_middle: ``off_manifold`` at the first refinement.
         off_manifold_fine: ``off_manifold`` at the finest step.
         w2_half_middle: ``w2_half`` at the first refinement of dt.
         kinetic: ``int E|x'|^2/2 dt`` at the finest step (flows on [0, 1]).
         kinetic_optimum: Least energy of a flow from N(0, I) to the law.
         kinetic_ratio: ``kinetic / kinetic_optimum``.
         straightness: Mean displacement over path length at the finest step.
+        speed_variation: Mean relative deviation of the speed along a path, at the finest step.
         slope_mean: Mean of ``|grad D|`` over samples and test points (proximal flows).
         slope_max: Its maximum.
         hjb: Mean over time of the standard deviation over particles of the HJB residual
@@ -92,7 +93,6 @@ class ManifoldMetrics:
             no merit, a number without bound is what breaks maximum likelihood.
     """
 
-    finite: bool
     w2_half: float
     w2_half_plane: float
     off_manifold: float
@@ -101,11 +101,13 @@ class ManifoldMetrics:
     refinement_gap_plane: float
     w2_half_middle: float
     w2_half_fine: float
+    off_manifold_middle: float
     off_manifold_fine: float
     kinetic: float
     kinetic_optimum: float
     kinetic_ratio: float
     straightness: float
+    speed_variation: float
     slope_mean: float
     slope_max: float
     hjb: float
@@ -114,7 +116,12 @@ class ManifoldMetrics:
 
     def row(self) -> dict[str, float]:
         """Plain numbers by name."""
-        return {name: float(value) for name, value in asdict(self).items() if name != "finite"}
+        return asdict(self)
+
+    @property
+    def lost(self) -> bool:
+        """Whether samples are farther from the data than the noise they started from."""
+        return not self.w2_half < self.kinetic_optimum
 
 
 class Generator(Protocol):
@@ -146,8 +153,8 @@ def measure(
     assert fine.path is not None
     moves = not isinstance(solver, ScoreModel)  # its clock is no time of a control problem
     kinetic = _clean(kinetic_energy(fine.times, fine.path).mean()) if moves else math.nan
+    variation = _clean(speed_variation(fine.times, fine.path).mean()) if moves else math.nan
     metrics = ManifoldMetrics(
-        finite=all(bool(torch.isfinite(run.x).all()) for run in runs),
         w2_half=fits[0].total,
         w2_half_plane=fits[0].plane,
         off_manifold=fits[0].off,
@@ -156,11 +163,13 @@ def measure(
         refinement_gap_plane=max(abs(fit.plane / fits[0].plane - 1) for fit in fits[1:]),
         w2_half_middle=fits[1].total,
         w2_half_fine=fits[-1].total,
+        off_manifold_middle=fits[1].off,
         off_manifold_fine=fits[-1].off,
         kinetic=kinetic,
         kinetic_optimum=reference.kinetic_optimum,
         kinetic_ratio=kinetic / reference.kinetic_optimum,
         straightness=_clean(straightness(fine.path).mean(), failed=0.0),
+        speed_variation=variation,
         slope_mean=slopes[0],
         slope_max=slopes[1],
         hjb=hjb[0],

@@ -8,6 +8,7 @@ equal nets for all flows.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +57,13 @@ class Trained:
 
     Args:
         solver: The model, float32.
-        diverged_at: Iteration at which training ceased to be finite, or None.
+        stopped: Whether training ceased to be finite.
+        stopped_at: Iteration of that, NaN where it is unknown or did not happen.
     """
 
     solver: Solver
-    diverged_at: int | None
+    stopped: bool = False
+    stopped_at: float = math.nan
 
 
 class Arm(Protocol):
@@ -132,7 +135,9 @@ class ProximalArm:
         result = train_adversarially(
             solver, data.train, optimisation, stream("adversarial", seed), config.iterations
         )
-        return Trained(solver, result.diverged_at)
+        if result.diverged_at is None:
+            return Trained(solver)
+        return Trained(solver, True, float(result.diverged_at))
 
 
 def train_otflow(data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path) -> Trained:
@@ -180,8 +185,8 @@ def _fit(
         fit(solver, data.train, data.val, training, seed=seed, folder=work, progress=False)
     except DivergedError as error:
         logging.getLogger(__name__).warning("%s", error)
-        return Trained(solver, -1)
-    return Trained(solver, None)
+        return Trained(solver, stopped=True)
+    return Trained(solver)
 
 
 ARMS: dict[str, Arm] = {
@@ -228,9 +233,10 @@ def manifold_study(
             folder = work / f"{manifold.name}.{arm}.{seed}"
             trained = ARMS[arm](data, config, seed, folder)
             metrics, samples = measure(trained.solver, data.law, data.reference, config.refinements)
-            diverged = trained.diverged_at is not None or not metrics.finite
+            diverged = trained.stopped or metrics.lost
+            fate: Row = {"diverged": float(diverged), "stopped_at": trained.stopped_at}
             key: Row = {"manifold": manifold.name, "arm": arm, "seed": seed}
-            rows.append(key | metrics.row() | {"diverged": float(diverged)})
+            rows.append(key | metrics.row() | fate)
             print(rows[-1], flush=True)
             if seed == seeds[0]:
                 arrays[f"samples_{arm}"] = samples.numpy()
