@@ -15,6 +15,7 @@ include: "workflow/rules/digits.smk"
 include: "workflow/rules/flow_ablation.smk"
 include: "workflow/rules/optimality.smk"
 include: "workflow/rules/particles.smk"
+include: "workflow/rules/manifolds.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -34,6 +34,7 @@ class ToyData(DatasetBase):
         "two_spirals",
         "circles",
         "eight_gaussians",
+        "carpet",
     ] = Field(description="Which toy law.")
 
 
@@ -55,7 +56,7 @@ class EmbeddedToyData(DatasetBase):
     """A planar toy law embedded isometrically in a higher dimension: a manifold, no density."""
 
     kind: Literal["embedded_toy"]
-    law: Literal["moons", "pinwheel", "swissroll", "two_spirals"] = Field(
+    law: Literal["moons", "pinwheel", "swissroll", "two_spirals", "carpet"] = Field(
         description="The planar law."
     )
     has_density: ClassVar[bool] = False

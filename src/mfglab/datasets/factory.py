@@ -30,6 +30,7 @@ from mfglab.datasets.toys import (
     EightGaussians,
     Moons,
     Pinwheel,
+    SierpinskiCarpet,
     SwissRoll,
     TwoSpirals,
 )
@@ -42,6 +43,7 @@ TOYS: dict[str, Callable[[], Law]] = {
     "two_spirals": TwoSpirals,
     "circles": Circles,
     "eight_gaussians": EightGaussians,
+    "carpet": SierpinskiCarpet,
 }
 
 COMPOSED: dict[str, Callable[[], Law]] = {

@@ -202,3 +202,47 @@ class EightGaussians(MixtureBacked):
         angle = torch.arange(8, dtype=torch.float64) * (math.pi / 4.0)
         means = self.radius / self.shrink * torch.stack([angle.cos(), angle.sin()], dim=1)
         return GaussianMixture.isotropic(means, self.std / self.shrink)
+
+
+@dataclass(frozen=True)
+class SierpinskiCarpet(PlanarLaw, DensityLaw):
+    """Uniform law on the carpet at a finite level, centred at the origin.
+
+    The square is cut into 3 x 3 and the middle ninth removed, ``level`` times; 8^level cells of
+    side ``side / 3^level`` are left. Its dimension tends to log 8 / log 3 = 1.893.
+
+    Args:
+        level: Number of cuts.
+        side: Side of the square; by default that of arXiv:2210.17230 (10) over the standard
+            deviation of its start law (3), so that a standard normal is the start law.
+    """
+
+    level: int = 4
+    side: float = 10.0 / 3.0
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw ``n`` points, shape (n, 2)."""
+        # The eight cells around the middle one, by index 0..8 without 4.
+        digit = torch.randint(8, (n, self.level), generator=generator)
+        digit = digit + (digit >= 4)
+        scale = 1 / torch.cumprod(torch.full((self.level,), 3.0, dtype=torch.float64), 0)
+        corner = torch.stack([(digit % 3).double() @ scale, (digit // 3).double() @ scale], dim=1)
+        within = torch.rand(n, 2, dtype=torch.float64, generator=generator) / 3**self.level
+        points: Tensor = self.side * (corner + within - 0.5)
+        return points
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Minus log of the area of the carpet on it, -inf elsewhere; shape (n,)."""
+        place = x / self.side + 0.5
+        inside = ((place >= 0) & (place < 1)).all(dim=1)
+        for _ in range(self.level):
+            place = 3 * place
+            inside &= ~(torch.floor(place) == 1).all(dim=1)
+            place = place - torch.floor(place)
+        area = self.side**2 * (8.0 / 9.0) ** self.level
+        return torch.where(inside, x.new_full(inside.shape, -math.log(area)), -torch.inf)
+
+    def score(self, x: Tensor) -> Tensor:
+        """Zero on the carpet, NaN off it; shape (n, 2)."""
+        supported = torch.isfinite(self.log_prob(x))[:, None]
+        return torch.where(supported, torch.zeros_like(x), torch.nan)

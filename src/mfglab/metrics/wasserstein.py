@@ -48,11 +48,7 @@ def transport_distances(x: Points, y: Points) -> TransportDistances:
         ValueError: The shapes differ, there are no points, or a value is not finite.
         RuntimeError: The network simplex did not converge.
     """
-    if x.shape != y.shape or x.ndim != 2 or len(x) == 0:
-        raise ValueError(
-            f"samples must have one shape (n, d) with n >= 1, got {x.shape} and {y.shape}"
-        )
-    require_finite(x=x, y=y)
+    _require_pair(x, y)
     # Differences first, squares after: |x|^2 - 2 x.y + |y|^2 loses close points far from 0.
     distance = cdist(x.astype(np.float64), y.astype(np.float64))
     return TransportDistances(
@@ -78,6 +74,17 @@ def sliced_w2(x: Points, y: Points, projections: int, seed: int) -> float:
     return float(ot.sliced_wasserstein_distance(x, y, n_projections=projections, seed=seed))
 
 
+def half_squared_w2(x: Points, y: Points) -> float:
+    """``W2^2 / 2`` between the empirical laws of ``x`` and ``y`` (n, d): a least kinetic energy.
+
+    Raises:
+        ValueError: The shapes differ, there are no points, or a value is not finite.
+        RuntimeError: The network simplex did not converge.
+    """
+    _require_pair(x, y)
+    return 0.5 * _exact_cost(cdist(x.astype(np.float64), y.astype(np.float64), "sqeuclidean"))
+
+
 def sampling_floor(draw: Callable[[int], Points], n: int, repeats: int) -> SamplingFloor:
     """Mean distances over ``repeats`` pairs of independent samples of ``n`` points.
 
@@ -97,6 +104,14 @@ def sampling_floor(draw: Callable[[int], Points], n: int, repeats: int) -> Sampl
         w2=float(np.mean([pair.w2 for pair in pairs])),
         repeats=repeats,
     )
+
+
+def _require_pair(x: Points, y: Points) -> None:
+    if x.shape != y.shape or x.ndim != 2 or len(x) == 0:
+        raise ValueError(
+            f"samples must have one shape (n, d) with n >= 1, got {x.shape} and {y.shape}"
+        )
+    require_finite(x=x, y=y)
 
 
 def _exact_cost(cost: NDArray[np.float64]) -> float:

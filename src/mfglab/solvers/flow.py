@@ -116,6 +116,11 @@ class FlowSolver(Solver):
         parameter = next(self.parameters())
         return self._backward(self.reference.sample(n, generator).to(parameter), steps)
 
+    def generate(self, z: Tensor, steps: int | None = None) -> Trajectory:
+        """Path of noise ``z`` (n, d) from t = T back to the data at t = 0, as in sampling."""
+        n = steps or self.steps_val
+        return integrate(self._velocity_only, z, self.game.horizon, 0.0, n, RK4, keep_path=True)
+
     def reconstruct(self, x: Tensor, steps: int | None = None) -> Tensor:
         """Forward, then backward, with the same number of steps."""
         forward = integrate(

@@ -189,6 +189,11 @@ class ScoreModel(Solver):
         """Probability-flow ODE from the reference law down to ``s_min``."""
         return self._flow(self._reference(n, generator), False, steps, with_divergence=False).x
 
+    def generate(self, z: Tensor, steps: int | None = None) -> Trajectory:
+        """Path of the probability flow from standard normal noise ``z`` (n, d) to the data."""
+        start = z * self._reference_std(z)
+        return self._flow(start, False, steps, with_divergence=False, keep_path=True)
+
     def reverse_grid(self, steps: int) -> Tensor:
         """Noising times T = s_0 > ... > s_steps = s_min, uniform in log signal-to-noise."""
         u = torch.linspace(0, 1, steps + 1).to(self.s_table)

@@ -8,6 +8,7 @@ from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.digits import DigitsStudyConfig
 from mfglab.config.studies.flow_ablation import FlowAblationConfig
+from mfglab.config.studies.manifolds import ManifoldLaw, ManifoldsConfig, ProximalConfig
 from mfglab.config.studies.memorisation import MemorisationConfig
 from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, ParticleTraining
 from mfglab.config.studies.small_models import SmallModels
@@ -40,6 +41,10 @@ class StudiesConfig(Section):
         default_factory=lambda: HeavyTailsConfig.model_validate({}),
         description="Generative particles on heavy tails.",
     )
+    manifolds: ManifoldsConfig = Field(
+        default_factory=lambda: ManifoldsConfig.model_validate({}),
+        description="Proximal flows and others on data on a manifold.",
+    )
 
 
 __all__ = [
@@ -48,8 +53,11 @@ __all__ = [
     "FlowAblationConfig",
     "GpaConfig",
     "HeavyTailsConfig",
+    "ManifoldLaw",
+    "ManifoldsConfig",
     "MemorisationConfig",
     "ParticleTraining",
+    "ProximalConfig",
     "SmallModels",
     "StudiesConfig",
 ]

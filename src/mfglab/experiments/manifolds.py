@@ -1,0 +1,243 @@
+"""Proximal flows, OT-Flow and a score model on data that lie on a plane of R^D.
+
+The law of the data has no density on R^D. Which loss survives that, and what each regulariser of
+the W1+W2 proximal flow (arXiv:2407.11901) buys, is measured with equal iterations and batches, and
+equal nets for all flows.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mfglab.config import ManifoldLaw, ManifoldsConfig, TrainingConfig
+from mfglab.datasets.embedding import EmbeddedLaw
+from mfglab.datasets.factory import TOYS
+from mfglab.experiments.manifold_metrics import Array, Reference, measure
+from mfglab.games.dynamics import OrnsteinUhlenbeck
+from mfglab.solvers.adversarial import AdversarialSettings, train_adversarially
+from mfglab.solvers.base import Solver
+from mfglab.solvers.otflow import OtFlow
+from mfglab.solvers.proximal import OffPathProximalFlow, ProximalFlow
+from mfglab.solvers.score import ScoreModel
+from mfglab.training.fit import fit
+from mfglab.training.module import DivergedError
+from mfglab.training.seeds import stream
+
+Row = dict[str, float | str]
+
+
+@dataclass(frozen=True)
+class ManifoldData:
+    """Points of one law, in ambient coordinates.
+
+    Args:
+        law: The law with its plane.
+        train: Training points, float32 of shape (n, D).
+        val: Validation points, float32 of shape (m, D).
+        reference: Test points, test noise and what they allow at best.
+    """
+
+    law: EmbeddedLaw
+    train: Tensor
+    val: Tensor
+    reference: Reference
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One trained arm.
+
+    Args:
+        solver: The model, float32.
+        stopped: Whether training ceased to be finite.
+        stopped_at: Iteration of that, NaN where it is unknown or did not happen.
+    """
+
+    solver: Solver
+    stopped: bool = False
+    stopped_at: float = math.nan
+
+
+class Arm(Protocol):
+    """Trains one arm of the study."""
+
+    def __call__(
+        self, data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path
+    ) -> Trained:
+        """Train on ``data``; ``work`` is a folder that may be used while training."""
+
+
+def draw(manifold: ManifoldLaw, config: ManifoldsConfig) -> ManifoldData:
+    """The plane, the three samples and the test noise; the same for all arms and seeds."""
+    law = EmbeddedLaw.random(TOYS[manifold.law](), manifold.dim, config.seed)
+    parts = {
+        name: law.sample(n, stream(f"manifold {manifold.name} {name}", config.seed))
+        for name, n in {"train": config.n_train, "val": config.n_val, "test": config.n_test}.items()
+    }
+    second = law.sample(config.n_test, stream(f"manifold {manifold.name} floor", config.seed))
+    noise = torch.randn(
+        config.n_test,
+        law.dim,
+        dtype=torch.float64,
+        generator=stream(f"manifold {manifold.name} noise", config.seed),
+    )
+    reference = Reference.of(law, parts["test"], second, noise)
+    return ManifoldData(law, parts["train"].float(), parts["val"].float(), reference)
+
+
+@dataclass(frozen=True)
+class ProximalArm:
+    """A proximal flow with the Lipschitz bound (W1) and the kinetic cost (W2) on or off.
+
+    Args:
+        w1: Bound the slope of the discriminator.
+        w2: Charge the kinetic cost.
+        kind: The flow, which decides where the kinetic cost is evaluated.
+    """
+
+    w1: bool
+    w2: bool
+    kind: type[ProximalFlow] = ProximalFlow
+
+    def __call__(
+        self, data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path
+    ) -> Trained:
+        """Train the two players; initial weights, batches and noise are those of the other arms."""
+        settings = config.proximal
+        solver = self.kind(
+            data.law.dim,
+            width=settings.width,
+            depth=settings.depth,
+            critic_width=settings.critic_width,
+            critic_depth=settings.critic_depth,
+            kinetic_weight=settings.kinetic_weight,
+            kinetic=self.w2,
+            lipschitz=settings.lipschitz if self.w1 else None,
+            penalty=settings.penalty,
+            steps=settings.steps,
+            generator=stream("weights", seed),
+        )
+        optimisation = AdversarialSettings(
+            iterations=config.iterations,
+            batch_size=config.batch_size,
+            ascent_steps=settings.ascent_steps,
+            flow_rate=settings.flow_rate,
+            discriminator_rate=settings.discriminator_rate,
+        )
+        result = train_adversarially(
+            solver, data.train, optimisation, stream("adversarial", seed), config.iterations
+        )
+        if result.diverged_at is None:
+            return Trained(solver)
+        return Trained(solver, True, float(result.diverged_at))
+
+
+def train_otflow(data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path) -> Trained:
+    """OT-Flow, which maximises a likelihood that has no bound here."""
+    settings = config.proximal
+    solver = OtFlow(
+        data.law.dim,
+        width=settings.width,
+        depth=settings.depth,
+        terminal_weight=config.otflow_weight,
+        steps=settings.steps,
+        steps_val=settings.steps,
+        generator=stream("weights", seed),
+    )
+    return _fit(solver, data, config, config.otflow_rate, seed, work)
+
+
+def train_score(data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path) -> Trained:
+    """A score model with vector score, sampled by its probability flow."""
+    solver = ScoreModel(
+        data.law.dim,
+        OrnsteinUhlenbeck(),
+        potential=False,
+        width=config.score_width,
+        frequencies=0,
+        ode_steps=config.proximal.steps,
+        generator=stream("weights", seed),
+    )
+    return _fit(solver, data, config, config.score_rate, seed, work)
+
+
+def _fit(
+    solver: Solver, data: ManifoldData, config: ManifoldsConfig, rate: float, seed: int, work: Path
+) -> Trained:
+    validate = max(1, config.iterations // 6)
+    training = TrainingConfig.model_validate(
+        {
+            "iterations": config.iterations,
+            "batch_size": config.batch_size,
+            "learning_rate": rate,
+            "val_every": validate,
+        }
+    )
+    try:
+        fit(solver, data.train, data.val, training, seed=seed, folder=work, progress=False)
+    except DivergedError as error:
+        logging.getLogger(__name__).warning("%s", error)
+        return Trained(solver, stopped=True)
+    return Trained(solver)
+
+
+ARMS: dict[str, Arm] = {
+    "none": ProximalArm(w1=False, w2=False),
+    "w1": ProximalArm(w1=True, w2=False),
+    "w2": ProximalArm(w1=False, w2=True),
+    "both": ProximalArm(w1=True, w2=True),
+    "released": ProximalArm(w1=True, w2=True, kind=OffPathProximalFlow),
+    "otflow": train_otflow,
+    "score": train_score,
+}
+
+
+@dataclass(frozen=True)
+class ManifoldOutcome:
+    """All arms on one law.
+
+    Args:
+        rows: One row an arm and seed.
+        arrays: Points in the plane, for the figure: ``data`` and ``samples_<arm>`` of the first
+            seed, (n, 2).
+    """
+
+    rows: list[Row]
+    arrays: dict[str, Array]
+
+
+def manifold_study(
+    manifold: ManifoldLaw, config: ManifoldsConfig, seeds: Sequence[int], work: Path
+) -> ManifoldOutcome:
+    """Train and measure every arm with every seed on one law.
+
+    Args:
+        manifold: The law.
+        config: Sizes and settings.
+        seeds: Seeds of weights, batches and training noise.
+        work: Folder for unfinished trainings; removed by them.
+    """
+    data = draw(manifold, config)
+    rows: list[Row] = []
+    arrays = {"data": data.reference.plane.numpy()}
+    for arm in config.arms:
+        for seed in seeds:
+            folder = work / f"{manifold.name}.{arm}.{seed}"
+            trained = ARMS[arm](data, config, seed, folder)
+            metrics, samples = measure(trained.solver, data.law, data.reference, config.refinements)
+            diverged = trained.stopped or metrics.lost
+            fate: Row = {"diverged": float(diverged), "stopped_at": trained.stopped_at}
+            key: Row = {"manifold": manifold.name, "arm": arm, "seed": seed}
+            rows.append(key | metrics.row() | fate)
+            print(rows[-1], flush=True)
+            if seed == seeds[0]:
+                arrays[f"samples_{arm}"] = samples.numpy()
+    return ManifoldOutcome(rows, arrays)
