@@ -33,6 +33,17 @@ from mfglab.config.models import (
     VariancePreservingConfig,
 )
 from mfglab.config.profile import Config
+from mfglab.config.score_terms import (
+    DenoisingConfig,
+    ExplicitConfig,
+    ImplicitConfig,
+    IncrementConfig,
+    NoRegulariserConfig,
+    ObjectiveConfig,
+    RegulariserConfig,
+    ResidualConfig,
+    ScorePdeConfig,
+)
 from mfglab.config.studies import ClosedFormsConfig, StudiesConfig
 from mfglab.config.tree import lookup, merge
 
@@ -44,17 +55,26 @@ __all__ = [
     "ConfigError",
     "DatasetBase",
     "DatasetConfig",
+    "DenoisingConfig",
     "DigitsData",
     "EmbeddedToyData",
     "EvaluationConfig",
+    "ExplicitConfig",
     "FlowBase",
+    "ImplicitConfig",
+    "IncrementConfig",
     "MixtureData",
     "ModelConfig",
+    "NoRegulariserConfig",
+    "ObjectiveConfig",
     "OrnsteinUhlenbeckConfig",
     "OtFlowConfig",
     "ProcessConfig",
+    "RegulariserConfig",
+    "ResidualConfig",
     "RunConfig",
     "ScoreConfig",
+    "ScorePdeConfig",
     "Section",
     "SolverConfig",
     "StudiesConfig",
