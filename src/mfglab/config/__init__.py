@@ -44,7 +44,12 @@ from mfglab.config.score_terms import (
     ResidualConfig,
     ScorePdeConfig,
 )
-from mfglab.config.studies import ClosedFormsConfig, StudiesConfig
+from mfglab.config.studies import (
+    ClosedFormsConfig,
+    DataEfficiencyConfig,
+    HjbScoreConfig,
+    StudiesConfig,
+)
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
@@ -53,6 +58,7 @@ __all__ = [
     "CnfConfig",
     "Config",
     "ConfigError",
+    "DataEfficiencyConfig",
     "DatasetBase",
     "DatasetConfig",
     "DenoisingConfig",
@@ -61,6 +67,7 @@ __all__ = [
     "EvaluationConfig",
     "ExplicitConfig",
     "FlowBase",
+    "HjbScoreConfig",
     "ImplicitConfig",
     "IncrementConfig",
     "MixtureData",

@@ -155,17 +155,30 @@ def relative_hjb_residual(
 ) -> list[dict[str, float]]:
     """HJB residual of a learned score potential, at noised test points.
 
+    Returns:
+        Rows with the noising time ``s`` and the ``relative_residual``.
+    """
+    solver.double().eval()
+    x = torch.from_numpy(test[: config.path_points])
+    return residual_by_time(solver, x, stream("residual", config.seed, seed), times)
+
+
+def residual_by_time(
+    solver: ScoreModel, x0: Tensor, generator: torch.Generator, times: int = 16
+) -> list[dict[str, float]]:
+    """HJB residual of a learned score potential by noising time, at noised points of ``x0``.
+
     ``U = -psi`` is learned up to a function of time, which changes the residual by a function of
     time; at each time the mean over the points is therefore taken off. The rest is divided by
     the standard deviation of ``d_t U`` over the same points: 0 for the exact value function, of
     order one where the network knows nothing of the equation.
 
-    Returns:
-        Rows with the noising time ``s`` and the ``relative_residual``.
+    Args:
+        solver: The model, in float64.
+        x0: Clean points (n, d), float64.
+        generator: Source of the noise.
+        times: Noising times, uniform in log signal-to-noise.
     """
-    solver.double().eval()
-    generator = stream("residual", config.seed, seed)
-    x0 = torch.from_numpy(test[: config.path_points])
     rows = []
     for s in solver.draw_times((torch.arange(times).double() + 0.5) / times):
         z = torch.randn(x0.shape, generator=generator, dtype=torch.float64)
