@@ -11,6 +11,8 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/generative.smk"
 include: "workflow/rules/studies.smk"
+include: "workflow/rules/hjb_score.smk"
+include: "workflow/rules/data_efficiency.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -135,7 +135,7 @@ def run_data_efficiency(config: DataEfficiencyConfig, seeds: Sequence[int]) -> l
                     model = ARMS[arm].train(Task(pool[:n_train], config, seed))
                     found = measure(model, law, test, config, seed, ARMS[arm].likelihood)
                     row: Row = {"arm": arm, "law": name, "n_train": n_train, "seed": seed}
-                    rows.append(row | found)
+                    rows.append({**row, **found})
     return rows
 
 

@@ -157,23 +157,53 @@ class IncrementMismatch(Regulariser):
         self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
     ) -> Penalty:
         """The penalty at ``points``."""
-        s, y = points.s, points.y.detach().requires_grad_()
-        n, d = y.shape
-        psi = model.psi(s, y)
-        (gradient,) = torch.autograd.grad(psi.sum(), y, create_graph=True)
+        noise = torch.randn((2, *points.y.shape), generator=generator).to(points.y)
+        start = potential_and_gradient(model, points)
+        sigma2 = model.process.diffusion(points.s).square()
+        control = sigma2[:, None] * start[1].detach()
+        mismatch = self.mismatches(model, points, start, control, noise)
+        scale = points.std[:, 0].square() / self._duration(model.process, points)
+        return Penalty((scale.square() * mismatch.prod(0)).mean(), start[1], None)
+
+    def mismatches(
+        self,
+        model: ScoreNetwork,
+        points: NoisedPoints,
+        start: tuple[Tensor, Tensor],
+        control: Tensor,
+        noise: Tensor,
+    ) -> Tensor:
+        """Two mismatches a point, shape (2, n).
+
+        Args:
+            model: The model.
+            points: Where the steps start.
+            start: ``psi`` (n,) and its gradient (n, d) there.
+            control: ``b - f`` of the path, shape (n, d); the mean mismatch does not depend on it.
+            noise: Standard normal, shape (2, n, d).
+        """
+        s, y = points.s, points.y
+        psi, gradient = start
         c = model.process.drift_coefficient(s)
-        sigma2, v = model.process.diffusion(s).square(), points.std[:, 0].square()
-        h = self.step * v / sigma2
-        noise = torch.randn(2, n, d, generator=generator).to(y) * (sigma2 * h).sqrt()[:, None]
-        with torch.no_grad():
-            control = sigma2[:, None] * gradient
-            ends = y + h[:, None] * (c[:, None] * y + control) + noise
-        after = model.psi((s - h).repeat(2), ends.flatten(0, 1)).view(2, n)
-        along = (control * gradient).sum(1)  # (b - f).grad psi
-        drift = along - d * c - 0.5 * sigma2 * gradient.square().sum(1)
-        mismatch = after - psi - h * drift - (noise * gradient).sum(2)
-        value = ((v / h).square() * mismatch.prod(0)).mean()
-        return Penalty(value, gradient, None)
+        sigma2, h = model.process.diffusion(s).square(), self._duration(model.process, points)
+        shock = noise * (sigma2 * h).sqrt()[:, None]
+        ends = y + h[:, None] * (c[:, None] * y + control) + shock
+        after = model.psi((s - h).repeat(2), ends.flatten(0, 1)).view(noise.shape[:2])
+        # -dU of Ito's formula, with psi = -U and f = c y
+        drift = (control * gradient).sum(1) - 0.5 * sigma2 * gradient.square().sum(1)
+        drift = drift - y.shape[1] * c
+        return after - psi - h * drift - (shock * gradient).sum(2)
+
+    def _duration(self, process: NoisingProcess, points: NoisedPoints) -> Tensor:
+        return self.step * points.std[:, 0].square() / process.diffusion(points.s).square()
+
+
+def potential_and_gradient(model: ScoreNetwork, points: NoisedPoints) -> tuple[Tensor, Tensor]:
+    """``psi`` (n,) and its gradient (n, d) at noised points, both differentiable in the weights."""
+    y = points.y.detach().requires_grad_()
+    psi = model.psi(points.s, y)
+    (gradient,) = torch.autograd.grad(psi.sum(), y, create_graph=True)
+    return psi, gradient
 
 
 def psi_residual(process: NoisingProcess, s: Tensor, y: Tensor, D: ValueDerivatives) -> Tensor:
