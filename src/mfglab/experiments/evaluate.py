@@ -13,12 +13,12 @@ from torch import Tensor
 
 from mfglab.config import EvaluationConfig
 from mfglab.experiments.floor import targets, transport_size
-from mfglab.games.optimality import hjb_residual, value_and_derivatives
 from mfglab.metrics.mmd import mmd_squared
 from mfglab.metrics.wasserstein import transport_distances
 from mfglab.solvers.base import Solver
 from mfglab.solvers.flow import HJB, FlowSolver
 from mfglab.solvers.otflow import OtFlow
+from mfglab.solvers.regularisers import psi_residual
 from mfglab.solvers.score import ScoreModel
 from mfglab.training.seeds import stream
 from mfglab.trajectories.diagnostics import (
@@ -170,7 +170,7 @@ def residual_by_time(
 
     ``U = -psi`` is learned up to a function of time, which changes the residual by a function of
     time; at each time the mean over the points is therefore taken off. The rest is divided by
-    the standard deviation of ``d_t U`` over the same points: 0 for the exact value function, of
+    the standard deviation of ``d_t U = d_s psi`` over the same points: 0 for the exact value function, of
     order one where the network knows nothing of the equation.
 
     Args:
@@ -183,10 +183,10 @@ def residual_by_time(
     for s in solver.draw_times((torch.arange(times).double() + 0.5) / times):
         z = torch.randn(x0.shape, generator=generator, dtype=torch.float64)
         y = solver.process.scale(s) * x0 + solver.process.variance(s).sqrt() * z
-        t = solver.process.horizon - s
-        residual = hjb_residual(solver.game, solver.value, t, y)
-        change = value_and_derivatives(solver.value, t, y).time
-        rows.append({"s": float(s), "relative_residual": float(residual.std() / change.std())})
+        with torch.no_grad():
+            D = solver.psi_derivatives(s.expand(len(y)), y)
+            residual = psi_residual(solver.process, s, y, D)
+        rows.append({"s": float(s), "relative_residual": float(residual.std() / D.time.std())})
     return rows
 
 

@@ -68,8 +68,9 @@ def arms(config: HjbScoreConfig, n_train: int) -> Iterator[Arm]:
     sizes = (config.batch_size, config.learning_rate, config.width)
     yield Arm("plain", 0.0, ScoreFit(config.iterations, *sizes))
     for form in config.forms:
-        long = round(config.iterations * COST_RATIO[form])
-        yield Arm(f"plain_time_{form}", 0.0, ScoreFit(long, *sizes))
+        if form in config.equal_time:
+            long = round(config.iterations * COST_RATIO[form])
+            yield Arm(f"plain_time_{form}", 0.0, ScoreFit(long, *sizes))
         for weight in config.weights:
             penalty = regulariser(form, weight)
             yield Arm(form, weight, ScoreFit(config.iterations, *sizes, penalty))

@@ -14,8 +14,7 @@ Form = Literal["residual", "increment", "score_pde"]
 class HjbScoreConfig(Section):
     """Weight of the HJB regulariser, with scarce and with plentiful data.
 
-    The plain model (weight 0) is always there, at the same number of iterations and at the number
-    that takes the time of each form.
+    The plain model (weight 0) is always there, at the same number of iterations.
     """
 
     law: Literal["ring", "mixture_2d"] = Field(
@@ -33,6 +32,9 @@ class HjbScoreConfig(Section):
     )
     weights: list[Annotated[float, Field(gt=0)]] = Field(
         [0.1, 1.0], min_length=1, description="Weights of the regulariser."
+    )
+    equal_time: list[Form] = Field(
+        ["residual"], description="Forms whose training time a plain model also gets."
     )
     early_stopping: list[int] = Field(
         [100],
