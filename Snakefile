@@ -16,6 +16,8 @@ include: "workflow/rules/flow_ablation.smk"
 include: "workflow/rules/optimality.smk"
 include: "workflow/rules/particles.smk"
 include: "workflow/rules/manifolds.smk"
+include: "workflow/rules/hjb_score.smk"
+include: "workflow/rules/data_efficiency.smk"
 include: "workflow/rules/reporting.smk"
 
 

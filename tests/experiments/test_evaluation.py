@@ -16,6 +16,7 @@ from mfglab.experiments.evaluate import (
 from mfglab.experiments.fields import GRID, PATHS, figure_arrays
 from mfglab.experiments.floor import measure_floor, targets, transport_size
 from mfglab.games.closed_forms.score_game import noised_log_density
+from mfglab.games.optimality import value_and_derivatives
 from mfglab.solvers.factory import build_solver
 
 SMALL = EvaluationConfig(
@@ -82,7 +83,7 @@ def test_more_steps_reconstruct_better():
 def test_residual_vanishes_for_the_exact_potential(monkeypatch):
     solver = solver_of(SCORE).double()
     exact = noised_log_density(mixture_2d().density(), solver.process)
-    monkeypatch.setattr(solver, "psi", lambda s, x: exact(s, x))
+    monkeypatch.setattr(solver, "psi_derivatives", lambda s, x: value_and_derivatives(exact, s, x))
     rows = relative_hjb_residual(solver, points() * 2, SMALL, 0, times=4)
     assert all(row["relative_residual"] < 1e-8 for row in rows)
 

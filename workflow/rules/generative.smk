@@ -19,7 +19,7 @@ rule train_model:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("runs.{model}.{dataset}", "device"),
+        config=branches("runs.{model}.{dataset}", "datasets.{dataset}", "device"),
         seed=lambda wildcards: int(wildcards.seed),
         wall_times=["timing"],
         work=f"{RESULTS}/unfinished/{{model}}.{{dataset}}.{{seed}}",

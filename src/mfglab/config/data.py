@@ -83,3 +83,10 @@ DatasetConfig = Annotated[
     ToyData | ComposedToyData | MixtureData | EmbeddedToyData | DigitsData | TabularData,
     Field(discriminator="kind"),
 ]
+
+
+def is_mixture(data: DatasetConfig) -> bool:
+    """Whether the law is a Gaussian mixture, so that the exact score of its noised law is known."""
+    if isinstance(data, ToyData):
+        return data.law == "eight_gaussians"
+    return isinstance(data, MixtureData)

@@ -7,6 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from mfglab.config.base import Section
+from mfglab.config.score_terms import (
+    DenoisingConfig,
+    NoRegulariserConfig,
+    ObjectiveConfig,
+    RegulariserConfig,
+)
 
 
 class FlowBase(Section):
@@ -110,7 +116,7 @@ ProcessConfig = Annotated[
 
 
 class ScoreConfig(Section):
-    """Score-based model trained by denoising score matching."""
+    """Score-based model trained by score matching."""
 
     kind: Literal["score"]
     process: ProcessConfig = Field(description="The noising process.")
@@ -125,6 +131,23 @@ class ScoreConfig(Section):
     s_min: float = Field(1e-3, gt=0, description="Early-stopping time of the reverse process.")
     steps: int = Field(200, ge=1, description="Exponential-integrator steps of the reverse SDE.")
     ode_steps: int = Field(50, ge=1, description="Runge-Kutta 4 steps of the probability flow.")
+    objective: ObjectiveConfig = Field(
+        default_factory=lambda: DenoisingConfig(kind="denoising"),
+        description="What the score is matched to; denoising by default.",
+    )
+    regulariser: RegulariserConfig = Field(
+        default_factory=lambda: NoRegulariserConfig(kind="none"),
+        description="Equation of the exact score that is penalised; none by default.",
+    )
+
+    @model_validator(mode="after")
+    def _potential_for_its_equation(self) -> ScoreConfig:
+        if self.parametrisation == "vector" and self.regulariser.kind in ("residual", "increment"):
+            raise ValueError(
+                f"regulariser {self.regulariser.kind!r} is an equation of the potential; expected "
+                "parametrisation 'potential' or regulariser 'score_pde', got 'vector'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _early_stop(self) -> ScoreConfig:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mfglab.config.base import Section
-from mfglab.config.data import DatasetConfig
+from mfglab.config.data import DatasetConfig, is_mixture
 from mfglab.config.evaluation import EvaluationConfig
-from mfglab.config.models import ModelConfig, RunConfig
+from mfglab.config.models import ModelConfig, RunConfig, ScoreConfig
 from mfglab.config.studies import StudiesConfig
 from mfglab.config.tree import explain, merge
 
@@ -71,6 +71,17 @@ class Config(Section):
                     f"models.{name}.likelihood: true, but data set {dataset!r} "
                     "lies on a manifold and has no density; expected likelihood: false"
                 )
+            solver = self.run_config(name, dataset).solver
+            if isinstance(solver, ScoreConfig) and solver.objective.kind == "explicit":
+                self._check_exact_score(name, dataset)
+
+    def _check_exact_score(self, model: str, dataset: str) -> None:
+        known = [name for name, data in self.datasets.items() if is_mixture(data)]
+        if dataset not in known:
+            raise ValueError(
+                f"models.{model}.solver.objective: 'explicit' needs data with an exact score, and "
+                f"{dataset!r} is no Gaussian mixture; known: {', '.join(known) or 'none'}"
+            )
 
     def run_config(self, model: str, dataset: str) -> RunConfig:
         """The configuration of one training run, overlays of the data set applied.

@@ -19,7 +19,7 @@ from mfglab.config import (
 from mfglab.datasets.embedded import load_digits
 from mfglab.datasets.embedding import EmbeddedLaw
 from mfglab.datasets.law import Law
-from mfglab.datasets.mixtures import mixture_1d, mixture_2d, random_mixture
+from mfglab.datasets.mixtures import MixtureBacked, mixture_1d, mixture_2d, random_mixture
 from mfglab.datasets.products import moons_and_spirals, swissroll_6d
 from mfglab.datasets.registry import REGISTRY
 from mfglab.datasets.remote import FetchedDataset
@@ -34,6 +34,7 @@ from mfglab.datasets.toys import (
     SwissRoll,
     TwoSpirals,
 )
+from mfglab.games.densities import GaussianMixture
 
 TOYS: dict[str, Callable[[], Law]] = {
     "moons": Moons,
@@ -73,6 +74,14 @@ def build_law(config: ToyData | ComposedToyData | MixtureData | EmbeddedToyData)
             return random_mixture(config.dim, _MIXTURE_COMPONENTS, _MIXTURE_SEED)
         case _:
             assert_never(config)
+
+
+def exact_mixture(config: DatasetConfig) -> GaussianMixture | None:
+    """The law of a data set where it is a Gaussian mixture, None elsewhere."""
+    if not isinstance(config, ToyData | MixtureData):
+        return None
+    law = build_law(config)
+    return law.density() if isinstance(law, MixtureBacked) else None
 
 
 def from_manifest(manifest: Path) -> FetchedDataset:

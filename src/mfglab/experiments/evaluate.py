@@ -13,12 +13,12 @@ from torch import Tensor
 
 from mfglab.config import EvaluationConfig
 from mfglab.experiments.floor import targets, transport_size
-from mfglab.games.optimality import hjb_residual, value_and_derivatives
 from mfglab.metrics.mmd import mmd_squared
 from mfglab.metrics.wasserstein import sliced_w2, transport_distances
 from mfglab.solvers.base import Solver
 from mfglab.solvers.flow import HJB, FlowSolver
 from mfglab.solvers.otflow import OtFlow
+from mfglab.solvers.regularisers import psi_residual
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.seeds import stream
@@ -164,25 +164,38 @@ def relative_hjb_residual(
 ) -> list[dict[str, float]]:
     """HJB residual of a learned score potential, at noised test points.
 
-    ``U = -psi`` is learned up to a function of time, which changes the residual by a function of
-    time; at each time the mean over the points is therefore taken off. The rest is divided by
-    the standard deviation of ``d_t U`` over the same points: 0 for the exact value function, of
-    order one where the network knows nothing of the equation.
-
     Returns:
         Rows with the noising time ``s`` and the ``relative_residual``.
     """
     solver.double().eval()
-    generator = stream("residual", config.seed, seed)
-    x0 = torch.from_numpy(test[: config.path_points])
+    x = torch.from_numpy(test[: config.path_points])
+    return residual_by_time(solver, x, stream("residual", config.seed, seed), times)
+
+
+def residual_by_time(
+    solver: ScoreModel, x0: Tensor, generator: torch.Generator, times: int = 16
+) -> list[dict[str, float]]:
+    """HJB residual of a learned score potential by noising time, at noised points of ``x0``.
+
+    ``U = -psi`` is learned up to a function of time, which changes the residual by a function of
+    time; at each time the mean over the points is therefore taken off. The rest is divided by
+    the standard deviation of ``d_t U = d_s psi`` over the same points: 0 for the exact value function, of
+    order one where the network knows nothing of the equation.
+
+    Args:
+        solver: The model, in float64.
+        x0: Clean points (n, d), float64.
+        generator: Source of the noise.
+        times: Noising times, uniform in log signal-to-noise.
+    """
     rows = []
     for s in solver.draw_times((torch.arange(times).double() + 0.5) / times):
         z = torch.randn(x0.shape, generator=generator, dtype=torch.float64)
         y = solver.process.scale(s) * x0 + solver.process.variance(s).sqrt() * z
-        t = solver.process.horizon - s
-        residual = hjb_residual(solver.game, solver.value, t, y)
-        change = value_and_derivatives(solver.value, t, y).time
-        rows.append({"s": float(s), "relative_residual": float(residual.std() / change.std())})
+        with torch.no_grad():
+            D = solver.psi_derivatives(s.expand(len(y)), y)
+            residual = psi_residual(solver.process, s, y, D)
+        rows.append({"s": float(s), "relative_residual": float(residual.std() / D.time.std())})
     return rows
 
 

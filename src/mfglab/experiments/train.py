@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from mfglab.config import RunConfig
+from mfglab.config import DenoisingConfig, RunConfig, ScoreConfig
 from mfglab.datasets.splits import Splits
+from mfglab.games.densities import GaussianMixture
 from mfglab.solvers.base import Solver
 from mfglab.solvers.factory import build_solver
 from mfglab.training.checkpoints import CheckpointError, load_weights, save_weights
@@ -32,9 +33,19 @@ class TrainedModel:
     meta: dict[str, Any]
 
 
-def train(splits: Splits, run: RunConfig, seed: int, work: Path, device: str) -> FitResult:
-    """Train one model on ``splits``; an interrupted run is resumed from the folder ``work``."""
-    solver = build_solver(run.solver, splits.train.shape[1], stream("weights", seed))
+def train(
+    splits: Splits,
+    run: RunConfig,
+    seed: int,
+    work: Path,
+    device: str,
+    law: GaussianMixture | None = None,
+) -> FitResult:
+    """Train one model on ``splits``; an interrupted run is resumed from the folder ``work``.
+
+    ``law`` is the law of the data where it is a mixture; explicit score matching needs it.
+    """
+    solver = build_solver(run.solver, splits.train.shape[1], stream("weights", seed), law)
     return fit(
         solver,
         torch.from_numpy(splits.train).float(),
@@ -68,6 +79,9 @@ def load_trained(path: Path) -> TrainedModel:
     """
     checkpoint = load_weights(path)
     run = RunConfig.model_validate(checkpoint.meta["run"])
+    if isinstance(run.solver, ScoreConfig):  # the objective of training needs no law any more
+        trained = run.solver.model_copy(update={"objective": DenoisingConfig(kind="denoising")})
+        run = run.model_copy(update={"solver": trained})
     solver = build_solver(run.solver, checkpoint.meta["dim"], torch.Generator())
     try:
         solver.load_state_dict(checkpoint.weights)

@@ -8,16 +8,27 @@ import torch
 
 from mfglab.config import (
     CnfConfig,
+    DenoisingConfig,
+    ExplicitConfig,
     FlowMatchingConfig,
+    ImplicitConfig,
+    IncrementConfig,
+    NoRegulariserConfig,
+    ObjectiveConfig,
     OrnsteinUhlenbeckConfig,
     OtFlowConfig,
     ProcessConfig,
+    RegulariserConfig,
+    ResidualConfig,
     ScoreConfig,
+    ScorePdeConfig,
     SolverConfig,
     VarianceExplodingConfig,
     VariancePreservingConfig,
     WpoConfig,
 )
+from mfglab.games.closed_forms.score_game import noised_score
+from mfglab.games.densities import GaussianMixture
 from mfglab.games.dynamics import (
     NoisingProcess,
     OrnsteinUhlenbeck,
@@ -27,7 +38,9 @@ from mfglab.games.dynamics import (
 from mfglab.solvers.base import Solver
 from mfglab.solvers.cnf import Cnf
 from mfglab.solvers.flow_matching import FlowMatching
+from mfglab.solvers.objectives import Denoising, Explicit, Implicit, Objective
 from mfglab.solvers.otflow import OtFlow
+from mfglab.solvers.regularisers import HjbResidual, IncrementMismatch, Regulariser, ScorePde
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
 
@@ -46,15 +59,62 @@ def build_process(config: ProcessConfig) -> NoisingProcess:
             assert_never(config)
 
 
-def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> Solver:
+def build_objective(
+    config: ObjectiveConfig, process: NoisingProcess, law: GaussianMixture | None
+) -> Objective:
+    """The objective of a score-based model.
+
+    Raises:
+        ValueError: The exact score is wanted and ``law`` is absent.
+    """
+    match config:
+        case DenoisingConfig():
+            return Denoising()
+        case ImplicitConfig():
+            return Implicit()
+        case ExplicitConfig():
+            if law is None:
+                raise ValueError("objective 'explicit' needs the law of the data, got None")
+            return Explicit(noised_score(law, process))
+        case _:
+            assert_never(config)
+
+
+def build_regulariser(config: RegulariserConfig) -> Regulariser | None:
+    """The regulariser of a score-based model, None for none."""
+    settings = config.model_dump(exclude={"kind"})
+    match config:
+        case NoRegulariserConfig():
+            return None
+        case ResidualConfig():
+            return HjbResidual(**settings)
+        case ScorePdeConfig():
+            return ScorePde(**settings)
+        case IncrementConfig():
+            return IncrementMismatch(**settings)
+        case _:
+            assert_never(config)
+
+
+def build_solver(
+    config: SolverConfig,
+    dim: int,
+    generator: torch.Generator,
+    law: GaussianMixture | None = None,
+) -> Solver:
     """A solver with fresh weights.
 
     Args:
         config: Which solver, with its settings.
         dim: Space dimension d.
         generator: Source of the initial weights.
+        law: Law of the data where it is known; explicit score matching needs it.
+
+    Raises:
+        ValueError: The objective needs a law and there is none.
     """
-    settings = config.model_dump(exclude={"kind", "process", "parametrisation"})
+    composed = {"kind", "process", "parametrisation", "objective", "regulariser"}
+    settings = config.model_dump(exclude=composed)
     match config:
         case CnfConfig():
             return Cnf(dim, **settings, generator=generator)
@@ -63,10 +123,13 @@ def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> 
         case FlowMatchingConfig():
             return FlowMatching(dim, **settings, generator=generator)
         case ScoreConfig():
+            process = build_process(config.process)
             return ScoreModel(
                 dim,
-                build_process(config.process),
+                process,
                 potential=config.parametrisation == "potential",
+                objective=build_objective(config.objective, process, law),
+                regulariser=build_regulariser(config.regulariser),
                 **settings,
                 generator=generator,
             )

@@ -1,9 +1,10 @@
-"""Score-based model: the game with linear terminal cost, solved by denoising score matching.
+"""Score-based model: the game with linear terminal cost, solved by score matching.
 
 The value function of the game is ``U(t, x) = -log eta(T - t, x)`` with the noised density ``eta``
 (Cole-Hopf); its optimal control is ``sigma grad log eta`` (arXiv:2304.13534). Learning
 the score is therefore learning ``-grad U``. With ``parametrisation = "potential"`` the network is
-``psi ~ log eta`` itself, up to a function of time, and the HJB residual can be evaluated.
+``psi ~ log eta`` itself, up to a function of time, and the HJB residual can be evaluated and
+penalised.
 """
 
 from __future__ import annotations
@@ -13,20 +14,19 @@ import math
 import torch
 from torch import Tensor
 
-from mfglab.games.costs import KineticMinusDivergence
 from mfglab.games.dynamics import NoisingProcess
-from mfglab.games.game import MeanFieldGame
-from mfglab.games.terminal import LinearCost
-from mfglab.networks.mlp import ScoreFeatures, silu_stack
-from mfglab.solvers.base import Loss, Solver
+from mfglab.solvers.base import Loss
+from mfglab.solvers.objectives import Denoising, NoisedPoints, Objective
+from mfglab.solvers.regularisers import Regulariser
+from mfglab.solvers.score_network import ScoreNetwork
 from mfglab.trajectories.divergence import velocity_and_divergence
 from mfglab.trajectories.integrate import Rates, Trajectory, integrate
 from mfglab.trajectories.methods import RK4
 from mfglab.trajectories.sde import exponential_ou
 
 
-class ScoreModel(Solver):
-    """Denoising score matching with exact noising kernels.
+class ScoreModel(ScoreNetwork):
+    """Score matching with exact noising kernels.
 
     Noising runs in ``s`` from 0 to T: ``Y_s = a(s) Y_0 + sqrt(v(s)) Z``.
 
@@ -40,7 +40,12 @@ class ScoreModel(Solver):
         s_min: Early-stopping time; the reverse process ends there.
         steps: Steps of the reverse SDE.
         ode_steps: Runge-Kutta 4 steps of the probability flow.
+        objective: What the score is matched to.
+        regulariser: Penalty of an equation that the exact score solves.
         generator: Source of the initial weights.
+
+    Raises:
+        ValueError: The regulariser needs a potential and the model has none.
     """
 
     def __init__(
@@ -55,79 +60,29 @@ class ScoreModel(Solver):
         s_min: float = 1e-3,
         steps: int = 200,
         ode_steps: int = 50,
+        objective: Objective | None = None,
+        regulariser: Regulariser | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        dynamics = process.as_dynamics()
-        game = MeanFieldGame(
-            dynamics=dynamics,
-            running=KineticMinusDivergence(dynamics),
-            terminal=LinearCost(self._learned_terminal),
-            horizon=process.horizon,
+        if regulariser is not None and regulariser.needs_potential and not potential:
+            raise ValueError(
+                f"{type(regulariser).__name__} needs parametrisation 'potential', got 'vector'"
+            )
+        super().__init__(
+            dim,
+            process,
+            potential=potential,
+            width=width,
+            depth=depth,
+            frequencies=frequencies,
+            s_min=s_min,
+            offset=regulariser is not None,
+            generator=generator,
         )
-        super().__init__(game, dim)
-        self.process = process
-        self.potential = potential
-        self.s_min = s_min
         self.steps = steps
         self.ode_steps = ode_steps
-        self.features = ScoreFeatures(dim, frequencies)
-        self.net = silu_stack(self.features.size, width, depth, 1 if potential else dim, generator)
-        grid = torch.logspace(math.log10(s_min), math.log10(process.horizon), 513)
-        self.register_buffer("s_table", grid, persistent=False)
-        self.register_buffer("snr_table", self._log_snr(grid), persistent=False)
-        self.s_table: Tensor
-        self.snr_table: Tensor
-
-    # -- network -----------------------------------------------------------------------------
-
-    def psi(self, s: Tensor, x: Tensor) -> Tensor:
-        """Learned ``log eta(s, x)`` up to a function of s; shape (n,). Potential models only."""
-        if not self.potential:
-            raise ValueError("psi exists for parametrisation 'potential' only, this is 'vector'")
-        s = s.expand(x.shape[0])
-        V, std = self._spread(s)
-        net: Tensor = self.net(self._inputs(s, x)).squeeze(-1)
-        return -0.5 * x.square().sum(-1) / V + net * (V.sqrt() / std)
-
-    def value(self, t: Tensor, x: Tensor) -> Tensor:
-        """Value function of the game, ``U(t, x) = -psi(T - t, x)`` (Cole-Hopf)."""
-        return -self.psi(self.process.horizon - t, x)
-
-    def _learned_terminal(self, x: Tensor) -> Tensor:
-        # -log pi of the game's linear terminal cost: the law of the data is known only as learned.
-        return -self.psi(torch.as_tensor(self.s_min).to(x), x)
-
-    def score(self, s: Tensor, x: Tensor) -> Tensor:
-        """Learned score of the noised law at noising time ``s`` (scalar or (n,)), shape (n, d).
-
-        Differentiable with respect to the weights and, where gradients are on, with respect to
-        ``x``.
-        """
-        s = s.expand(x.shape[0])
-        if self.potential:
-            keep = torch.is_grad_enabled()
-            with torch.enable_grad():
-                point = x if x.requires_grad else x.detach().requires_grad_()
-                gradient: Tensor = torch.autograd.grad(
-                    self.psi(s, point).sum(), point, create_graph=keep
-                )[0]
-            return gradient
-        V, std = self._spread(s)
-        noise: Tensor = self.net(self._inputs(s, x))
-        return -x / V[:, None] + noise / std[:, None]
-
-    def _inputs(self, s: Tensor, x: Tensor) -> Tensor:
-        V, _ = self._spread(s)
-        out: Tensor = self.features(x / V.sqrt()[:, None], self._log_snr(s))
-        return out
-
-    def _spread(self, s: Tensor) -> tuple[Tensor, Tensor]:
-        # Variance of the noised law for data of unit variance, and std of the noise.
-        variance = self.process.variance(s)
-        return self.process.scale(s).square() + variance, variance.sqrt()
-
-    def _log_snr(self, s: Tensor) -> Tensor:
-        return self.process.scale(s).log() - 0.5 * self.process.variance(s).log()
+        self.objective = objective or Denoising()
+        self.regulariser = regulariser
 
     # -- training ----------------------------------------------------------------------------
 
@@ -152,26 +107,54 @@ class ScoreModel(Solver):
         return -2 * self.process.variance(s) / self.process.diffusion(s).square()
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
-        """Denoising score matching weighted by the noise variance v(s)."""
+        """The objective at noised points, and the regulariser at the same points."""
         u = torch.rand(x.shape[0], generator=generator).to(x)
         z = torch.randn(x.shape, generator=generator).to(x)
-        total = self.denoising_loss(x, u, z)
-        return Loss(total, {"dsm": total.detach()})
+        points = self.noised(x, u, z)
+        name = self.objective.name
+        if self.regulariser is None:
+            total = self.matching_loss(points)
+            return Loss(total, {name: total.detach()})
+        found = self.regulariser.penalty(self, points, generator)
+        matched = self.matching_loss(points, found.score, found.divergence)
+        terms = {name: matched.detach(), self.regulariser.name: found.value.detach()}
+        return Loss(matched + self.regulariser.weight * found.value, terms)
+
+    def noised(self, x: Tensor, u: Tensor, z: Tensor) -> NoisedPoints:
+        """Data ``x`` (n, d) noised at the times of the uniforms ``u`` (n,) by the noise ``z``."""
+        s = self.draw_times(u)
+        std = self.process.variance(s).sqrt()[:, None]
+        return NoisedPoints(s, std, z, self.process.scale(s)[:, None] * x + std * z)
+
+    def matching_loss(
+        self, points: NoisedPoints, score: Tensor | None = None, divergence: Tensor | None = None
+    ) -> Tensor:
+        """The objective; score and divergence are evaluated unless they are given."""
+        if self.objective.needs_divergence and divergence is None:
+            score, divergence = self._score_and_divergence(points)
+        if score is None:
+            score = self.score(points.s, points.y)
+        return self.objective.value(points, score, divergence)
+
+    def _score_and_divergence(self, points: NoisedPoints) -> tuple[Tensor, Tensor]:
+        if self.potential:
+            D = self.psi_derivatives(points.s, points.y)
+            return D.gradient, D.laplacian
+        S = self.score_derivatives(points.s, points.y)
+        return S.score, S.divergence
 
     def denoising_loss(self, x: Tensor, u: Tensor, z: Tensor) -> Tensor:
         """``E v(s) |s_theta(s, y) - grad log p(y | x)|^2 / d`` for given uniforms and noise."""
-        s = self.draw_times(u)
-        std = self.process.variance(s).sqrt()[:, None]
-        y = self.process.scale(s)[:, None] * x + std * z
-        return (std * self.score(s, y) + z).square().mean()
+        points = self.noised(x, u, z)
+        return Denoising().value(points, self.score(points.s, points.y), None)
 
     def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """The same loss with stratified times: far less noise than a random draw."""
+        """The objective alone with stratified times: far less noise than a random draw."""
         n = x.shape[0]
         order = torch.randperm(n, generator=generator).to(x.device)
         u = ((order + 0.5) / n).to(x)
         z = torch.randn(x.shape, generator=generator).to(x)
-        return self.denoising_loss(x, u, z)
+        return self.matching_loss(self.noised(x, u, z))
 
     # -- generation --------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ from pydantic import Field
 
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
+from mfglab.config.studies.data_efficiency import DataEfficiencyConfig
 from mfglab.config.studies.digits import DigitsStudyConfig
 from mfglab.config.studies.flow_ablation import FlowAblationConfig
+from mfglab.config.studies.hjb_score import HjbScoreConfig
 from mfglab.config.studies.manifolds import ManifoldLaw, ManifoldsConfig, ProximalConfig
 from mfglab.config.studies.memorisation import MemorisationConfig
 from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, ParticleTraining
@@ -45,14 +47,24 @@ class StudiesConfig(Section):
         default_factory=lambda: ManifoldsConfig.model_validate({}),
         description="Proximal flows and others on data on a manifold.",
     )
+    hjb_score: HjbScoreConfig = Field(
+        default_factory=lambda: HjbScoreConfig.model_validate({}),
+        description="HJB-regularised score matching.",
+    )
+    data_efficiency: DataEfficiencyConfig = Field(
+        default_factory=lambda: DataEfficiencyConfig.model_validate({}),
+        description="Error against the number of training points.",
+    )
 
 
 __all__ = [
     "ClosedFormsConfig",
+    "DataEfficiencyConfig",
     "DigitsStudyConfig",
     "FlowAblationConfig",
     "GpaConfig",
     "HeavyTailsConfig",
+    "HjbScoreConfig",
     "ManifoldLaw",
     "ManifoldsConfig",
     "MemorisationConfig",

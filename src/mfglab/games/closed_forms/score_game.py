@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mfglab.games.densities import Density, GaussianMixture
 from mfglab.games.dynamics import HeatFlow, NoisingProcess
-from mfglab.games.optimality import SpaceTimeFunction, cole_hopf
+from mfglab.games.optimality import SpaceTimeFunction, VelocityField, cole_hopf
 from mfglab.games.times import as_time
 
 
@@ -33,6 +33,28 @@ def noised_log_density(target: GaussianMixture, process: NoisingProcess) -> Spac
         return torch.logsumexp(log_weights - 0.5 * exponent.sum(-1), dim=-1)
 
     return log_density
+
+
+def noised_score(target: GaussianMixture, process: NoisingProcess) -> VelocityField:
+    """``(s, x) -> grad log eta(x, s)`` in closed form, s of shape () or (n,); result (n, d).
+
+    The gradient of :func:`noised_log_density`, in the precision of the points.
+    """
+    eigenvalues, eigenvectors = torch.linalg.eigh(target.covariances)  # (K, d), (K, d, d)
+    rotated_means = torch.einsum("kde,kd->ke", eigenvectors, target.means)
+    log_weights = target.weights.log()
+
+    def score(s: Tensor, x: Tensor) -> Tensor:
+        s = as_time(s).to(x).reshape(-1, 1, 1)
+        scale, variance = process.scale(s), process.variance(s)
+        frames = eigenvectors.to(x)
+        rotated = torch.einsum("kde,nd->nke", frames, x) - scale * rotated_means.to(x)
+        spread = scale.square() * eigenvalues.to(x) + variance  # (n, K, d)
+        exponent = (rotated.square() / spread + spread.log()).sum(-1)
+        posterior = torch.softmax(log_weights.to(x) - 0.5 * exponent, dim=-1)
+        return -torch.einsum("nk,nke,kde->nd", posterior, rotated / spread, frames)
+
+    return score
 
 
 def score_game_value(target: GaussianMixture, process: NoisingProcess) -> SpaceTimeFunction:

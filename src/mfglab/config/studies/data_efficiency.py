@@ -1,0 +1,36 @@
+"""Error against the number of training points."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mfglab.config.base import Section
+
+EfficiencyLaw = Literal["mixture_2d", "ring", "moons"]
+
+
+class DataEfficiencyConfig(Section):
+    """Models that know an equation of the game against models that do not, by sample size."""
+
+    laws: list[EfficiencyLaw] = Field(["mixture_2d"], min_length=1, description="Laws.")
+    n_train: list[Annotated[int, Field(ge=10)]] = Field(
+        [50, 200, 1000], min_length=2, description="Numbers of training points."
+    )
+    arms: list[str] = Field(
+        ["sgm", "sgm_time", "hjb_sgm", "otflow"],
+        min_length=1,
+        description="Models, names of the table of arms of the study.",
+    )
+    hjb_weight: float = Field(1.0, gt=0, description="Weight of the HJB residual of `hjb_sgm`.")
+    iterations: int = Field(
+        1000,
+        ge=20,
+        description="Optimiser steps of `sgm` and `hjb_sgm`; other arms get the time of `hjb_sgm`.",
+    )
+    batch_size: int = Field(256, ge=1, description="Points a step.")
+    width: int = Field(64, ge=1, description="Hidden width of the potential, three layers.")
+    score_rate: float = Field(4e-3, gt=0, description="Learning rate of score models.")
+    test_points: int = Field(1000, ge=64, description="Held-out points of W2 and score error.")
+    nll_points: int = Field(256, ge=16, description="Held-out points of the likelihood.")

@@ -1,0 +1,218 @@
+"""Error against the number of training points, for models that know an equation and others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mfglab.config import DataEfficiencyConfig
+from mfglab.datasets.law import Law
+from mfglab.datasets.mixtures import MixtureBacked, mixture_2d, ring_mixture
+from mfglab.datasets.toys import Moons
+from mfglab.experiments.score_fits import COST_RATIO, ScoreFit, fit_quietly, fit_score, score_error
+from mfglab.metrics.wasserstein import transport_distances
+from mfglab.solvers.base import Solver
+from mfglab.solvers.otflow import OtFlow
+from mfglab.solvers.regularisers import HjbResidual
+from mfglab.solvers.score import ScoreModel
+from mfglab.training.seeds import stream
+
+Row = dict[str, float | str]
+
+#: CPU time of one OT-Flow step over that of one step of plain score matching: 4 Runge-Kutta steps,
+#: batch 256, one thread, measured once.
+_OTFLOW_COST = 3.3
+
+LAWS: Mapping[str, Callable[[], Law]] = {
+    "mixture_2d": mixture_2d,
+    "ring": lambda: ring_mixture(8, 1.6, 0.15),
+    "moons": Moons,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an arm is given.
+
+    Args:
+        x: Training points (n, d), float64.
+        config: Settings of the study.
+        seed: Seed of weights, batches and noise.
+    """
+
+    x: Tensor
+    config: DataEfficiencyConfig
+    seed: int
+
+    def score_fit(self) -> ScoreFit:
+        """Plain denoising score matching."""
+        config = self.config
+        return ScoreFit(config.iterations, config.batch_size, config.score_rate, config.width)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A model of the comparison.
+
+    Args:
+        train: Returns the trained model, which has :meth:`Solver.sample`.
+        likelihood: Whether :meth:`Solver.log_prob` is defined.
+    """
+
+    train: Callable[[Task], Solver]
+    likelihood: bool = True
+
+
+def train_sgm(task: Task) -> Solver:
+    """Plain denoising score matching."""
+    return fit_score(task.x, task.score_fit(), task.seed)
+
+
+def train_sgm_time(task: Task) -> Solver:
+    """Plain denoising score matching for the time of the regularised model."""
+    long = round(task.config.iterations * COST_RATIO["residual"])
+    return fit_score(task.x, replace(task.score_fit(), iterations=long), task.seed)
+
+
+def train_hjb_sgm(task: Task) -> Solver:
+    """Score matching with the HJB residual as regulariser."""
+    how = replace(task.score_fit(), regulariser=HjbResidual(task.config.hjb_weight))
+    return fit_score(task.x, how, task.seed)
+
+
+def train_otflow(task: Task) -> Solver:
+    """OT-Flow with the settings of its toy problems, for the time of the regularised model."""
+    config = task.config
+    iterations = max(1, round(config.iterations * COST_RATIO["residual"] / _OTFLOW_COST))
+    model = OtFlow(
+        task.x.shape[1],
+        terminal_weight=8.0,
+        hjb_weight=1.0,
+        steps=4,
+        steps_val=12,
+        generator=stream("weights", task.seed),
+    )
+    settings = {"iterations": iterations, "batch_size": config.batch_size, "learning_rate": 0.05}
+    settings |= {"val_every": iterations}
+    points = task.x.float()
+    fit_quietly(model, points, points[: config.batch_size], settings, task.seed)
+    return model
+
+
+#: The models of the study by name. A new one is one entry here and a name in `arms`.
+ARMS: Mapping[str, Arm] = {
+    "sgm": Arm(train_sgm),
+    "sgm_time": Arm(train_sgm_time),
+    "hjb_sgm": Arm(train_hjb_sgm),
+    "otflow": Arm(train_otflow),
+}
+
+
+def run_data_efficiency(config: DataEfficiencyConfig, seeds: Sequence[int]) -> list[Row]:
+    """Train all arms at all sizes; one row an arm, law, number of training points and seed.
+
+    Arms of one seed share training and test points; smaller training sets are parts of larger
+    ones.
+
+    Raises:
+        ValueError: An arm is unknown.
+    """
+    if unknown := [name for name in config.arms if name not in ARMS]:
+        raise ValueError(f"arms must be among {', '.join(ARMS)}, got {unknown[0]!r}")
+    rows: list[Row] = []
+    for name in config.laws:
+        law = LAWS[name]()
+        for seed in seeds:
+            pool = law.sample(max(config.n_train), stream(f"efficiency data {name}", seed))
+            test = law.sample(2 * config.test_points, stream(f"efficiency test {name}", seed))
+            for n_train in config.n_train:
+                for arm in config.arms:
+                    model = ARMS[arm].train(Task(pool[:n_train], config, seed))
+                    found = measure(model, law, test, config, seed, ARMS[arm].likelihood)
+                    row: Row = {"arm": arm, "law": name, "n_train": n_train, "seed": seed}
+                    rows.append({**row, **found})
+    return rows
+
+
+def measure(
+    model: Solver,
+    law: Law,
+    test: Tensor,
+    config: DataEfficiencyConfig,
+    seed: int,
+    likelihood: bool,
+) -> dict[str, float]:
+    """Errors of one trained model; NaN where a quantity is not defined.
+
+    ``w2_ratio`` is the distance of samples to one half of ``test``, divided by that of the halves
+    to each other; ``nll_excess`` is over the exact density where the law has one.
+    """
+    model.double().eval()
+    n = config.test_points
+    x = test[: config.nll_points]
+    with torch.no_grad():
+        samples = model.sample(n, stream("efficiency samples", seed)).numpy()
+        nll = -float(model.log_prob(x).mean()) if likelihood else float("nan")
+    w2 = transport_distances(samples, test[:n].numpy()).w2
+    floor = transport_distances(test[n:].numpy(), test[:n].numpy()).w2
+    error = excess = float("nan")
+    if isinstance(law, MixtureBacked):
+        excess = nll + float(law.log_prob(x).mean())
+        if isinstance(model, ScoreModel):
+            error = score_error(model, law.density(), n, stream("efficiency error", seed))
+    return {
+        "score_error": error,
+        "nll": nll,
+        "nll_excess": excess,
+        "w2": w2,
+        "w2_ratio": w2 / floor,
+    }
+
+
+def sample_factors(
+    runs: pd.DataFrame,
+    arm: str = "hjb_sgm",
+    baselines: Sequence[str] = ("sgm", "sgm_time"),
+    metrics: Sequence[str] = ("score_error", "w2"),
+) -> pd.DataFrame:
+    """By what factor more points a baseline needs for the error that ``arm`` reaches.
+
+    For each law, seed, metric and baseline a line ``log error = a + b log N`` is fitted to both.
+    At the geometric mean N of the sizes the baseline has the error e; ``sample_factor`` is that N
+    over the size at which the line of ``arm`` reaches e. It is the horizontal distance of the
+    curves, at equal error; a number is missing where the line of ``arm`` does not fall.
+
+    Returns:
+        One row a law, metric, baseline and seed, with ``sample_factor`` and both slopes.
+    """
+    rows = []
+    for (law, seed), group in runs.groupby(["law", "seed"], sort=True):
+        curves = dict(list(group.groupby("arm", sort=True)))
+        for metric in metrics:
+            for baseline in baselines:
+                if baseline not in curves or arm not in curves:
+                    continue
+                theirs, ours = (_line(curves[name], metric) for name in (baseline, arm))
+                if theirs is None or ours is None:
+                    continue
+                (slope, level), (own_slope, own_level) = theirs, ours
+                shift = (own_level - level) / own_slope if own_slope < 0 else np.nan
+                row = {"law": law, "metric": metric, "baseline": baseline, "seed": seed}
+                row |= {"sample_factor": float(np.exp(shift))}
+                rows.append(row | {"slope": own_slope, "baseline_slope": slope})
+    return pd.DataFrame(rows)
+
+
+def _line(curve: pd.DataFrame, metric: str) -> tuple[float, float] | None:
+    """Slope of log error in log N, and the log error at the geometric mean of N."""
+    errors = curve[metric].to_numpy(dtype=float)
+    if not (errors > 0).all():  # NaN included
+        return None
+    log_n = np.log(curve["n_train"].to_numpy(dtype=float))
+    slope, intercept = np.polyfit(log_n - log_n.mean(), np.log(errors), 1)
+    return float(slope), float(intercept)

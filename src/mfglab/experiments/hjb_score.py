@@ -1,0 +1,113 @@
+"""Does the HJB equation of the score game help to learn the score? A sweep of its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mfglab.config import HjbScoreConfig
+from mfglab.datasets.mixtures import mixture_2d, ring_mixture
+from mfglab.experiments.score_fits import (
+    COST_RATIO,
+    ScoreFit,
+    fit_score,
+    median_residual,
+    score_error,
+)
+from mfglab.games.densities import GaussianMixture
+from mfglab.solvers.regularisers import HjbResidual, IncrementMismatch, Regulariser, ScorePde
+from mfglab.training.seeds import stream
+
+Row = dict[str, float | str]
+
+_RESIDUAL_POINTS = 256
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train the potential.
+
+    Args:
+        name: ``plain``, a form, ``plain_time_<form>`` at the time of a form,
+            ``early_time_<form>``, the same stopped early, or ``<form>_without_features``, whose
+            net has no Fourier features.
+        weight: Weight of the regulariser, 0 without.
+        how: Settings of the training.
+    """
+
+    name: str
+    weight: float
+    how: ScoreFit
+
+
+def regulariser(form: str, weight: float) -> Regulariser:
+    """The regulariser of a form, squared and exact.
+
+    Raises:
+        ValueError: The form is unknown.
+    """
+    match form:
+        case "residual":
+            return HjbResidual(weight)
+        case "increment":
+            return IncrementMismatch(weight)
+        case "score_pde":
+            return ScorePde(weight)
+        case _:
+            raise ValueError(f"form must be one of {', '.join(COST_RATIO)}, got {form!r}")
+
+
+def study_law(name: str) -> GaussianMixture:
+    """The law of a study by name: ``ring`` or ``mixture_2d``."""
+    laws = {"ring": ring_mixture(8, 1.6, 0.15), "mixture_2d": mixture_2d()}
+    return laws[name].density()
+
+
+def arms(config: HjbScoreConfig, n_train: int) -> Iterator[Arm]:
+    """All arms at one number of training points."""
+    sizes = (config.batch_size, config.learning_rate, config.width)
+    yield Arm("plain", 0.0, ScoreFit(config.iterations, *sizes))
+    for form in config.forms:
+        if form in config.equal_time:
+            long = round(config.iterations * COST_RATIO[form])
+            yield Arm(f"plain_time_{form}", 0.0, ScoreFit(long, *sizes))
+        for weight in config.weights:
+            penalty = regulariser(form, weight)
+            yield Arm(form, weight, ScoreFit(config.iterations, *sizes, penalty))
+    form = config.forms[0]
+    if n_train in config.without_features:
+        weight = max(config.weights)
+        penalty = regulariser(form, weight)
+        how = ScoreFit(config.iterations, *sizes, penalty, frequencies=0)
+        yield Arm(f"{form}_without_features", weight, how)
+    if n_train in config.early_stopping:
+        long = round(config.iterations * COST_RATIO[form])
+        yield Arm(f"early_time_{form}", 0.0, ScoreFit(long, *sizes, early_stopping=True))
+
+
+def run_hjb_score(config: HjbScoreConfig, seeds: Sequence[int]) -> list[Row]:
+    """Train all arms; one row an arm, weight, number of training points and seed.
+
+    Arms of one seed share data, initial weights, batches and test points, so that their
+    differences are paired.
+    """
+    law = study_law(config.law)
+    rows: list[Row] = []
+    for seed in seeds:
+        for n_train in config.n_train:
+            x = law.sample(n_train, stream("hjb score data", n_train, seed))
+            for arm in arms(config, n_train):
+                model = fit_score(x, arm.how, seed)
+                test = stream("hjb score test", seed)
+                rows.append(
+                    {
+                        "arm": arm.name,
+                        "weight": arm.weight,
+                        "n_train": n_train,
+                        "seed": seed,
+                        "iterations": arm.how.iterations,
+                        "error": score_error(model, law, config.test_points, test),
+                        "residual": median_residual(model, law, _RESIDUAL_POINTS, test),
+                    }
+                )
+    return rows

@@ -1,0 +1,134 @@
+"""The studies of the HJB-regularised score model on minimal sizes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mfglab.config import DataEfficiencyConfig, HjbScoreConfig
+from mfglab.experiments.data_efficiency import ARMS, run_data_efficiency, sample_factors
+from mfglab.experiments.hjb_score import arms, regulariser, run_hjb_score, study_law
+from mfglab.experiments.score_fits import COST_RATIO, median_residual, score_error
+from mfglab.games.closed_forms.score_game import noised_log_density, noised_score
+from mfglab.games.dynamics import OrnsteinUhlenbeck
+from mfglab.games.optimality import value_and_derivatives
+from mfglab.reporting.figures.data_efficiency import error_curves
+from mfglab.reporting.figures.hjb_score import weight_curves
+from mfglab.reporting.figures.style import figure_style
+from mfglab.solvers.score import ScoreModel
+
+TINY = {"iterations": 20, "batch_size": 16, "width": 8, "test_points": 64}
+
+
+class ExactScore(ScoreModel):
+    law = study_law("ring")
+
+    def psi(self, s, x):
+        return noised_log_density(self.law, self.process)(s.expand(x.shape[0]), x)
+
+    def psi_derivatives(self, s, x, directions=None):
+        return value_and_derivatives(self.psi, s, x)
+
+    def score(self, s, x):
+        return noised_score(self.law, self.process)(s, x)
+
+
+def hjb_config():
+    return HjbScoreConfig.model_validate(
+        TINY
+        | {"n_train": [10, 20], "weights": [1.0], "early_stopping": [10], "without_features": [20]}
+    )
+
+
+def test_the_exact_potential_has_neither_error_nor_residual():
+    model = ExactScore(2, OrnsteinUhlenbeck(), width=4, s_min=0.01)
+    law = study_law("ring")
+    assert score_error(model, law, 200, torch.Generator().manual_seed(0)) < 1e-20
+    assert median_residual(model, law, 32, torch.Generator().manual_seed(0)) < 1e-10
+
+
+def test_arms_at_equal_time_have_the_stated_number_of_iterations():
+    by_name = {arm.name: arm for arm in arms(hjb_config(), 10)}
+    assert by_name["plain"].how.iterations == by_name["residual"].how.iterations == 20
+    assert by_name["plain_time_residual"].how.iterations == round(20 * COST_RATIO["residual"])
+    assert "plain_time_increment" not in by_name
+    assert by_name["early_time_residual"].how.early_stopping
+    assert "residual_without_features" not in by_name
+    without = {arm.name: arm for arm in arms(hjb_config(), 20)}["residual_without_features"]
+    assert without.how.frequencies == 0
+
+
+def test_the_sweep_has_a_row_an_arm_and_its_seed_fixes_it():
+    first = pd.DataFrame(run_hjb_score(hjb_config(), [3]))
+    assert list(first.columns) == [
+        "arm",
+        "weight",
+        "n_train",
+        "seed",
+        "iterations",
+        "error",
+        "residual",
+    ]
+    assert len(first) == 2 * 4 + 2
+    assert np.isfinite(first[["error", "residual"]].to_numpy()).all()
+    assert (first[["error", "residual"]] > 0).to_numpy().all()
+    pd.testing.assert_frame_equal(first, pd.DataFrame(run_hjb_score(hjb_config(), [3])))
+    with figure_style():
+        assert len(weight_curves(first).axes) == 4
+
+
+def test_an_unknown_form_is_refused():
+    with pytest.raises(ValueError, match="got 'laplace'"):
+        regulariser("laplace", 1.0)
+
+
+def efficiency_config(**changes):
+    values = TINY | {"laws": ["mixture_2d", "moons"], "n_train": [10, 40], "nll_points": 16}
+    return DataEfficiencyConfig.model_validate(values | changes)
+
+
+def test_data_efficiency_has_a_row_an_arm_and_a_seed_fixes_it():
+    runs = pd.DataFrame(run_data_efficiency(efficiency_config(), [0]))
+    assert len(runs) == 2 * 2 * len(ARMS)
+    assert np.isfinite(runs[["nll", "w2", "w2_ratio"]].to_numpy()).all()
+    exact = runs["law"] == "mixture_2d"
+    score = runs["arm"] != "otflow"
+    assert (runs["score_error"].notna() == (exact & score)).all()
+    assert (runs["nll_excess"].notna() == exact).all()
+    again = pd.DataFrame(run_data_efficiency(efficiency_config(arms=["hjb_sgm"]), [0]))
+    same = runs[runs["arm"] == "hjb_sgm"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, again)
+    with figure_style():
+        assert len(error_curves(runs).axes) == 6
+
+
+def test_an_unknown_arm_is_refused():
+    with pytest.raises(ValueError, match="got 'gan'"):
+        run_data_efficiency(efficiency_config(arms=["gan"]), [0])
+
+
+def curve(arm, seed, level, slope, sizes=(50, 200, 1000)):
+    return [
+        {"arm": arm, "law": "law", "n_train": n, "seed": seed, "score_error": level * n**slope}
+        for n in sizes
+    ]
+
+
+def test_the_sample_factor_of_power_laws_is_exact():
+    # Half the error at slope -1/2 is worth a factor of four in points.
+    rows = curve("sgm", 0, 2.0, -0.5) + curve("hjb_sgm", 0, 1.0, -0.5)
+    rows += curve("sgm", 1, 1.0, -0.5) + curve("hjb_sgm", 1, 1.0, 0.1)
+    found = sample_factors(pd.DataFrame(rows), metrics=("score_error",))
+    assert found["baseline"].to_list() == ["sgm", "sgm"]
+    assert found["sample_factor"][0] == pytest.approx(4.0)
+    assert found["slope"][0] == pytest.approx(-0.5)
+    assert math.isnan(found["sample_factor"][1])  # the curve does not fall: no such number
+
+
+def test_without_a_metric_there_is_no_factor():
+    rows = curve("sgm", 0, 2.0, -0.5) + curve("hjb_sgm", 0, math.nan, -0.5)
+    assert sample_factors(pd.DataFrame(rows), metrics=("score_error",)).empty

@@ -1,0 +1,13 @@
+"""Score potentials with the HJB equation as regulariser."""
+
+import pandas as pd
+
+from mfglab.config import HjbScoreConfig
+from mfglab.experiments.hjb_score import run_hjb_score
+from mfglab.reporting.csvio import write_csv
+from mfglab.reporting.stage import stage
+
+with stage(snakemake) as job:
+    config = HjbScoreConfig.model_validate(job.config_value("studies.hjb_score"))
+    runs = pd.DataFrame(run_hjb_score(config, job.config_value("seeds")))
+    write_csv(runs, job.output("runs"), ["n_train", "arm", "weight", "seed"])
