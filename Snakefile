@@ -12,6 +12,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/generative.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/flow_ablation.smk"
+include: "workflow/rules/contamination.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -36,6 +36,7 @@ from mfglab.config.models import (
 from mfglab.config.profile import Config
 from mfglab.config.studies import (
     ClosedFormsConfig,
+    ContaminationConfig,
     FlowAblationConfig,
     SmallModels,
     StudiesConfig,
@@ -48,6 +49,7 @@ __all__ = [
     "CnfConfig",
     "Config",
     "ConfigError",
+    "ContaminationConfig",
     "DatasetBase",
     "DatasetConfig",
     "DigitsData",

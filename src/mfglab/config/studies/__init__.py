@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
+from mfglab.config.studies.contamination import ContaminationConfig
 from mfglab.config.studies.flow_ablation import FlowAblationConfig
 from mfglab.config.studies.small_models import SmallModels
 
@@ -17,10 +18,20 @@ class StudiesConfig(Section):
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
     )
+    contamination: ContaminationConfig = Field(
+        default_factory=lambda: ContaminationConfig.model_validate({}),
+        description="Outliers and noise in the training data.",
+    )
     flow_ablation: FlowAblationConfig = Field(
         default_factory=lambda: FlowAblationConfig.model_validate({}),
         description="What each term of a flow's objective does.",
     )
 
 
-__all__ = ["ClosedFormsConfig", "FlowAblationConfig", "SmallModels", "StudiesConfig"]
+__all__ = [
+    "ClosedFormsConfig",
+    "ContaminationConfig",
+    "FlowAblationConfig",
+    "SmallModels",
+    "StudiesConfig",
+]
