@@ -37,6 +37,7 @@ from mfglab.config.profile import Config
 from mfglab.config.studies import (
     ClosedFormsConfig,
     ContaminationConfig,
+    EquivarianceConfig,
     FlowAblationConfig,
     SmallModels,
     StudiesConfig,
@@ -54,6 +55,7 @@ __all__ = [
     "DatasetConfig",
     "DigitsData",
     "EmbeddedToyData",
+    "EquivarianceConfig",
     "EvaluationConfig",
     "FlowAblationConfig",
     "FlowBase",

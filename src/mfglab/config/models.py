@@ -125,6 +125,11 @@ class ScoreConfig(Section):
     s_min: float = Field(1e-3, gt=0, description="Early-stopping time of the reverse process.")
     steps: int = Field(200, ge=1, description="Exponential-integrator steps of the reverse SDE.")
     ode_steps: int = Field(50, ge=1, description="Runge-Kutta 4 steps of the probability flow.")
+    rotations: int = Field(
+        1,
+        ge=1,
+        description="Average the score over that many rotations of the first two coordinates.",
+    )
 
     @model_validator(mode="after")
     def _early_stop(self) -> ScoreConfig:

@@ -23,8 +23,10 @@ from mfglab.games.dynamics import (
     VarianceExploding,
     VariancePreserving,
 )
+from mfglab.networks.symmetry import plane_rotations
 from mfglab.solvers.base import Solver
 from mfglab.solvers.cnf import Cnf
+from mfglab.solvers.equivariant import EquivariantScore
 from mfglab.solvers.flow_matching import FlowMatching
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.score import ScoreModel
@@ -52,7 +54,7 @@ def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> 
         dim: Space dimension d.
         generator: Source of the initial weights.
     """
-    settings = config.model_dump(exclude={"kind", "process", "parametrisation"})
+    settings = config.model_dump(exclude={"kind", "process", "parametrisation", "rotations"})
     match config:
         case CnfConfig():
             return Cnf(dim, **settings, generator=generator)
@@ -61,12 +63,12 @@ def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> 
         case FlowMatchingConfig():
             return FlowMatching(dim, **settings, generator=generator)
         case ScoreConfig():
-            return ScoreModel(
-                dim,
-                build_process(config.process),
-                potential=config.parametrisation == "potential",
-                **settings,
-                generator=generator,
-            )
+            settings["potential"] = config.parametrisation == "potential"
+            settings["generator"] = generator
+            process = build_process(config.process)
+            if config.rotations > 1:
+                group = plane_rotations(config.rotations, dim)
+                return EquivariantScore(dim, process, group=group, **settings)
+            return ScoreModel(dim, process, **settings)
         case _:
             assert_never(config)

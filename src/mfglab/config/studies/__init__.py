@@ -7,6 +7,7 @@ from pydantic import Field
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.contamination import ContaminationConfig
+from mfglab.config.studies.equivariance import EquivarianceConfig
 from mfglab.config.studies.flow_ablation import FlowAblationConfig
 from mfglab.config.studies.small_models import SmallModels
 
@@ -22,6 +23,10 @@ class StudiesConfig(Section):
         default_factory=lambda: ContaminationConfig.model_validate({}),
         description="Outliers and noise in the training data.",
     )
+    equivariance: EquivarianceConfig = Field(
+        default_factory=lambda: EquivarianceConfig.model_validate({}),
+        description="Score models of a law with a symmetry.",
+    )
     flow_ablation: FlowAblationConfig = Field(
         default_factory=lambda: FlowAblationConfig.model_validate({}),
         description="What each term of a flow's objective does.",
@@ -31,6 +36,7 @@ class StudiesConfig(Section):
 __all__ = [
     "ClosedFormsConfig",
     "ContaminationConfig",
+    "EquivarianceConfig",
     "FlowAblationConfig",
     "SmallModels",
     "StudiesConfig",
