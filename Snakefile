@@ -18,6 +18,8 @@ include: "workflow/rules/particles.smk"
 include: "workflow/rules/manifolds.smk"
 include: "workflow/rules/hjb_score.smk"
 include: "workflow/rules/data_efficiency.smk"
+include: "workflow/rules/contamination.smk"
+include: "workflow/rules/equivariance.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -49,8 +49,10 @@ from mfglab.config.score_terms import (
 )
 from mfglab.config.studies import (
     ClosedFormsConfig,
+    ContaminationConfig,
     DataEfficiencyConfig,
     DigitsStudyConfig,
+    EquivarianceConfig,
     FlowAblationConfig,
     GpaConfig,
     HeavyTailsConfig,
@@ -72,6 +74,7 @@ __all__ = [
     "ComposedToyData",
     "Config",
     "ConfigError",
+    "ContaminationConfig",
     "DataEfficiencyConfig",
     "DatasetBase",
     "DatasetConfig",
@@ -79,6 +82,7 @@ __all__ = [
     "DigitsData",
     "DigitsStudyConfig",
     "EmbeddedToyData",
+    "EquivarianceConfig",
     "EvaluationConfig",
     "ExplicitConfig",
     "FlowAblationConfig",

@@ -139,6 +139,11 @@ class ScoreConfig(Section):
         default_factory=lambda: NoRegulariserConfig(kind="none"),
         description="Equation of the exact score that is penalised; none by default.",
     )
+    rotations: int = Field(
+        1,
+        ge=1,
+        description="Average the score over that many rotations of the first two coordinates.",
+    )
 
     @model_validator(mode="after")
     def _potential_for_its_equation(self) -> ScoreConfig:

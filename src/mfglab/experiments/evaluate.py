@@ -179,8 +179,8 @@ def residual_by_time(
 
     ``U = -psi`` is learned up to a function of time, which changes the residual by a function of
     time; at each time the mean over the points is therefore taken off. The rest is divided by
-    the standard deviation of ``d_t U = d_s psi`` over the same points: 0 for the exact value function, of
-    order one where the network knows nothing of the equation.
+    the standard deviation of ``d_t U = d_s psi`` over the same points: 0 for the exact value
+    function, of order one where the network knows nothing of the equation.
 
     Args:
         solver: The model, in float64.

@@ -35,8 +35,10 @@ from mfglab.games.dynamics import (
     VarianceExploding,
     VariancePreserving,
 )
+from mfglab.networks.symmetry import plane_rotations
 from mfglab.solvers.base import Solver
 from mfglab.solvers.cnf import Cnf
+from mfglab.solvers.equivariant import EquivariantScore
 from mfglab.solvers.flow_matching import FlowMatching
 from mfglab.solvers.objectives import Denoising, Explicit, Implicit, Objective
 from mfglab.solvers.otflow import OtFlow
@@ -113,7 +115,7 @@ def build_solver(
     Raises:
         ValueError: The objective needs a law and there is none.
     """
-    composed = {"kind", "process", "parametrisation", "objective", "regulariser"}
+    composed = {"kind", "process", "parametrisation", "objective", "regulariser", "rotations"}
     settings = config.model_dump(exclude=composed)
     match config:
         case CnfConfig():
@@ -123,16 +125,17 @@ def build_solver(
         case FlowMatchingConfig():
             return FlowMatching(dim, **settings, generator=generator)
         case ScoreConfig():
+            settings |= {
+                "potential": config.parametrisation == "potential",
+                "regulariser": build_regulariser(config.regulariser),
+                "generator": generator,
+            }
             process = build_process(config.process)
-            return ScoreModel(
-                dim,
-                process,
-                potential=config.parametrisation == "potential",
-                objective=build_objective(config.objective, process, law),
-                regulariser=build_regulariser(config.regulariser),
-                **settings,
-                generator=generator,
-            )
+            settings["objective"] = build_objective(config.objective, process, law)
+            if config.rotations > 1:
+                group = plane_rotations(config.rotations, dim)
+                return EquivariantScore(dim, process, group=group, **settings)
+            return ScoreModel(dim, process, **settings)
         case WpoConfig():
             return KernelScoreModel(dim, **settings, generator=generator)
         case _:

@@ -6,8 +6,10 @@ from pydantic import Field
 
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
+from mfglab.config.studies.contamination import ContaminationConfig
 from mfglab.config.studies.data_efficiency import DataEfficiencyConfig
 from mfglab.config.studies.digits import DigitsStudyConfig
+from mfglab.config.studies.equivariance import EquivarianceConfig
 from mfglab.config.studies.flow_ablation import FlowAblationConfig
 from mfglab.config.studies.hjb_score import HjbScoreConfig
 from mfglab.config.studies.manifolds import ManifoldLaw, ManifoldsConfig, ProximalConfig
@@ -55,12 +57,22 @@ class StudiesConfig(Section):
         default_factory=lambda: DataEfficiencyConfig.model_validate({}),
         description="Error against the number of training points.",
     )
+    contamination: ContaminationConfig = Field(
+        default_factory=lambda: ContaminationConfig.model_validate({}),
+        description="Outliers and noise in the training data.",
+    )
+    equivariance: EquivarianceConfig = Field(
+        default_factory=lambda: EquivarianceConfig.model_validate({}),
+        description="Score models of a law with a symmetry.",
+    )
 
 
 __all__ = [
     "ClosedFormsConfig",
+    "ContaminationConfig",
     "DataEfficiencyConfig",
     "DigitsStudyConfig",
+    "EquivarianceConfig",
     "FlowAblationConfig",
     "GpaConfig",
     "HeavyTailsConfig",

@@ -42,7 +42,7 @@ def flow_paths(paths: Mapping[str, NDArray[np.float64]], runs: pd.DataFrame) -> 
         axes.plot(path[:, :, 0], path[:, :, 1], color=COLOURS[0], lw=0.6, alpha=0.7)
         axes.scatter(path[0, :, 0], path[0, :, 1], s=5, color=DATA_COLOUR, zorder=3, label="data")
         axes.scatter(path[-1, :, 0], path[-1, :, 1], s=5, color=COLOURS[1], zorder=3, label="end")
-        bare(axes, 4.2)
+        bare(axes, 2.9)
         straight, kinetic = means.loc[[arm]].to_numpy()[0]
         axes.set_title(
             f"{TITLES[arm]}\nstraightness {straight:.3f}\nkinetic / optimum {kinetic:.2f}",

@@ -1,0 +1,140 @@
+"""What outliers and noise in the training data do to models, measured against the clean law.
+
+Training and validation data are contaminated alike, because who trains has no clean data; test
+points are clean. The arm ``data`` is no model but the contaminated law itself: a perfect model of
+what it was shown would score that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mfglab.config import ContaminationConfig
+from mfglab.datasets.contamination import CONTAMINATIONS
+from mfglab.datasets.splits import Splits, split_law
+from mfglab.datasets.toys import Moons
+from mfglab.experiments.arms import Arm, train_arm
+from mfglab.metrics.wasserstein import TransportDistances, transport_distances
+from mfglab.training.seeds import stream
+
+Points = NDArray[np.float64]
+Condition = tuple[str, float]
+Key = tuple[str, Condition]
+CLEAN: Condition = ("clean", 0.0)
+DATA = "data"
+
+#: Models by name; another one needs an entry here and nothing else.
+ARMS = MappingProxyType(
+    {
+        "otflow": Arm(
+            {"kind": "otflow", "steps": 4, "terminal_weight": 8, "hjb_weight": 1},
+            {"learning_rate": 0.1},
+        ),
+        "cnf": Arm({"kind": "cnf", "steps": 4}, {"learning_rate": 0.01}),
+        "score": Arm(
+            {
+                "kind": "score",
+                "process": {"kind": "ou"},
+                "parametrisation": "vector",
+                "width": 64,
+                "steps": 60,
+            },
+            {"learning_rate": 0.003, "ema_decay": 0.99, "gradient_clip": 1.0},
+            pace=4,
+        ),
+        "matching": Arm(
+            {"kind": "flow_matching"}, {"learning_rate": 0.02, "ema_decay": 0.99}, pace=3
+        ),
+    }
+)
+
+
+def contamination(config: ContaminationConfig, seeds: list[int]) -> list[dict[str, float | str]]:
+    """Distances to the clean law of every arm, kind, level and seed.
+
+    Returns:
+        Rows with ``w1``, ``w2``, their excess over the model of the same seed that was trained on
+        clean data, and ``amplification``: W1 excess over the W1 distance that the contaminated law
+        itself has from the clean one, less that of two clean samples. NaN where there is nothing
+        to amplify.
+    """
+    rows: list[dict[str, float | str]] = []
+    for seed in seeds:
+        clean = split_law(Moons(), config.n_train, config.n_val, config.n_test, seed=2304 + seed)
+        distances = {
+            (name, condition): distance
+            for condition in conditions(config)
+            for name, distance in distances_of(config, clean, condition, seed).items()
+        }
+        rows += [row(key, seed, distances) for key in distances]
+    return rows
+
+
+def conditions(config: ContaminationConfig) -> list[Condition]:
+    """Kinds and levels, the clean one first."""
+    outliers = [(kind, x) for kind in ("uniform", "cluster") for x in config.outlier_shares]
+    return [CLEAN, *outliers, *(("noise", x) for x in config.noise_levels)]
+
+
+def contaminated(splits: Splits, condition: Condition, seed: int) -> Splits:
+    """Training and validation data of a condition; test data stay clean."""
+    if condition == CLEAN:
+        return splits
+    kind, level = condition
+    generator = stream(f"contamination {kind}", seed)
+    train, val = (
+        CONTAMINATIONS[kind](torch.from_numpy(x), level, generator).numpy()
+        for x in (splits.train, splits.val)
+    )
+    return replace(splits, train=train, val=val)
+
+
+def distances_of(
+    config: ContaminationConfig, clean: Splits, condition: Condition, seed: int
+) -> dict[str, TransportDistances]:
+    """Every arm under one condition, and the contaminated data, against clean test points."""
+    splits = contaminated(clean, condition, seed)
+    samples = {DATA: splits.train.astype(np.float64)}
+    for name, arm in ARMS.items():
+        solver = train_arm(arm, splits, config, seed)
+        with torch.no_grad():
+            drawn = solver.sample(2 * config.transport_points, stream("samples", seed)).numpy()
+        samples[name] = drawn
+    test = clean.test.astype(np.float64)
+    return {name: against(x, test, config.transport_points) for name, x in samples.items()}
+
+
+def against(samples: Points, test: Points, n: int) -> TransportDistances:
+    """Mean distances of two blocks of ``n`` samples, taken evenly, to two blocks of test points."""
+    chosen = samples[:: max(1, len(samples) // (2 * n))]
+    # Outliers come first: every second point, so that both blocks have their share of them.
+    blocks = [slice(k, 2 * n, 2) for k in (0, 1)]
+    pairs = [transport_distances(chosen[block], test[block]) for block in blocks]
+    return TransportDistances(
+        w1=float(np.mean([pair.w1 for pair in pairs])),
+        w2=float(np.mean([pair.w2 for pair in pairs])),
+    )
+
+
+def row(key: Key, seed: int, distances: dict[Key, TransportDistances]) -> dict[str, float | str]:
+    """One row of the table, with the excess over the clean condition."""
+    (name, condition), found = key, distances[key]
+    base = distances[name, CLEAN]
+    moved = distances[DATA, condition].w1 - distances[DATA, CLEAN].w1
+    excess = found.w1 - base.w1
+    return {
+        "arm": name,
+        "kind": condition[0],
+        "level": condition[1],
+        "seed": seed,
+        "w1": found.w1,
+        "w2": found.w2,
+        "w1_excess": excess,
+        "w2_excess": found.w2 - base.w2,
+        "amplification": excess / moved if condition != CLEAN else float("nan"),
+    }

@@ -1,0 +1,55 @@
+"""Distance to the clean law against the share of outliers in the training data."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mfglab.reporting.figures.style import DATA_COLOUR, colours_of
+
+#: Models by name in the tables, with the words that people read.
+TITLES = {
+    "data": "the data themselves",
+    "otflow": "OT-Flow",
+    "cnf": "CNF",
+    "score": "score model",
+    "matching": "flow matching",
+}
+PANELS = {"uniform": "uniform outliers", "cluster": "a far cluster", "noise": "noise on all points"}
+
+
+def contamination_curves(runs: pd.DataFrame) -> Figure:
+    """W2 to the clean law, a panel a kind of contamination.
+
+    Args:
+        runs: Columns ``arm``, ``kind``, ``level``, ``seed``, ``w2``.
+    """
+    figure, grid = plt.subplots(
+        1, len(PANELS), figsize=(9.0, 2.9), sharey=True, layout="constrained"
+    )
+    models = sorted(set(runs["arm"]) - {"data"})
+    colours = {**colours_of(models), "data": DATA_COLOUR}
+    clean = runs[runs["kind"] == "clean"]
+    for axes, (kind, title) in zip(grid, PANELS.items(), strict=True):
+        part = pd.concat([clean, runs[runs["kind"] == kind]])
+        for arm in [*models, "data"]:
+            grouped = part[part["arm"] == arm].groupby("level")["w2"]
+            mean, low, high = grouped.mean(), grouped.min(), grouped.max()
+            axes.plot(
+                mean.index,
+                mean,
+                color=colours[arm],
+                ls="--" if arm == "data" else "-",
+                marker="o",
+                ms=3,
+                lw=1.2,
+                label=TITLES.get(arm, arm),
+            )
+            axes.fill_between(mean.index, low, high, color=colours[arm], alpha=0.15, lw=0)
+        axes.set_title(title)
+        axes.set_xlabel("noise / deviation of data" if kind == "noise" else "share of outliers")
+        axes.set_ylim(bottom=0)
+    grid[0].set_ylabel("W2 of samples to the clean law")
+    grid[0].legend(loc="upper left", fontsize=7)
+    return figure
