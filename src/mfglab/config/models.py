@@ -152,6 +152,12 @@ class ScoreConfig(Section):
                 f"regulariser {self.regulariser.kind!r} is an equation of the potential; expected "
                 "parametrisation 'potential' or regulariser 'score_pde', got 'vector'"
             )
+        if self.rotations > 1 and self.regulariser.kind != "none":
+            raise ValueError(
+                "an averaged score has no regulariser: its equations are those of the net before "
+                f"the average; expected rotations 1 or regulariser 'none', got {self.rotations} "
+                f"and {self.regulariser.kind!r}"
+            )
         return self
 
     @model_validator(mode="after")
