@@ -11,6 +11,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/generative.smk"
 include: "workflow/rules/studies.smk"
+include: "workflow/rules/memorisation.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -127,7 +127,9 @@ class WpoConfig(Section):
     learn_weights: bool = Field(False, description="Learn the weights of the kernels.")
     score_weight: float = Field(1.0, ge=0, description="Weight of implicit score matching.")
     likelihood_weight: float = Field(
-        0.0, ge=0, description="Weight of the negative log-likelihood of points that are no centres."
+        0.0,
+        ge=0,
+        description="Weight of the negative log-likelihood of points that are no centres.",
     )
     beta: float = Field(1.0, gt=0, description="Noise level of the game.")
     horizon: float = Field(100.0, gt=0, description="Horizon T of the game.")

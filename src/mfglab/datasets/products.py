@@ -30,9 +30,7 @@ class ProductLaw(Law):
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw ``n`` points, float64 of shape (n, a + b)."""
-        return torch.cat(
-            [self.first.sample(n, generator), self.second.sample(n, generator)], dim=1
-        )
+        return torch.cat([self.first.sample(n, generator), self.second.sample(n, generator)], dim=1)
 
 
 @dataclass(frozen=True)

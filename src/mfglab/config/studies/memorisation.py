@@ -30,7 +30,9 @@ class MemorisationConfig(Section):
     n_val: int = Field(1_000, ge=16, description="Validation points.")
     n_test: int = Field(2_000, ge=64, description="Held-out points of every measurement.")
     n_samples: int = Field(2_000, ge=64, description="Generated points.")
-    nll_points: int = Field(200, ge=16, description="Held-out points of a score model's likelihood.")
+    nll_points: int = Field(
+        200, ge=16, description="Held-out points of a score model's likelihood."
+    )
     transport_points: int = Field(400, ge=16, description="Points on each side of W2.")
     empirical_variances: list[Positive] = Field(
         [1e-4, 1e-3, 4e-3, 1e-2, 4e-2],
@@ -55,7 +57,9 @@ class MemorisationConfig(Section):
         400, ge=1, description="Steps of the kernels, composed laws."
     )
     kernel_learning_rate: float = Field(5e-3, gt=0, description="Learning rate of the kernels.")
-    kernel_validations: int = Field(8, ge=1, description="Validations during the kernels' training.")
+    kernel_validations: int = Field(
+        8, ge=1, description="Validations during the kernels' training."
+    )
     batch_size: int = Field(64, ge=1, description="Points a step, kernels.")
     score_batch_size: int = Field(128, ge=1, description="Points a step, score model.")
     sde_steps: int = Field(100, ge=1, description="Steps of the reverse SDE.")
