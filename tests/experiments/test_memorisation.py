@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
-from mfglab.config import MemorisationConfig
+from mfglab.config import EvaluationConfig, MemorisationConfig, RunConfig
+from mfglab.datasets.splits import split_law
 from mfglab.datasets.toys import TwoSpirals
+from mfglab.experiments.evaluate import evaluate_run
+from mfglab.experiments.fields import figure_arrays
 from mfglab.experiments.memorisation import KERNEL_COLUMNS, memorisation
 from mfglab.experiments.memorisation_arms import (
     ARMS,
@@ -18,6 +21,9 @@ from mfglab.experiments.memorisation_arms import (
     empirical,
     isotropic,
 )
+from mfglab.experiments.train import load_trained, save_trained, train
+from mfglab.reporting.figures.memorisation import memorisation_figure
+from mfglab.reporting.figures.style import figure_style, save
 
 TINY = MemorisationConfig.model_validate(
     {
@@ -120,3 +126,32 @@ def test_kernels_that_are_too_narrow_memorise_and_validated_ones_do_not(tmp_path
 def test_sizes_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         MemorisationConfig.model_validate(TINY.model_dump() | changes)
+
+
+def test_the_solver_kind_goes_through_training_storage_and_evaluation(tmp_path):
+    settings = {
+        "solver": {"kind": "wpo", "centres": 40, "width": 16, "depth": 2, "ode_steps": 10},
+        "training": {"iterations": 20, "val_every": 10, "batch_size": 32},
+    }
+    run = RunConfig.model_validate(settings)
+    splits = split_law(TwoSpirals(), 200, 64, 200, seed=0)
+    result = train(splits, run, 0, tmp_path / "work", "cpu")
+    save_trained(tmp_path / "model.safetensors", result, run, 0)
+    solver = load_trained(tmp_path / "model.safetensors").solver
+    assert torch.equal(solver.centres, result.solver.centres)
+    sizes = EvaluationConfig(transport_points=64, floor_repeats=2, nll_points=64, path_points=16)
+    row = evaluate_run(solver, splits.test, sizes, seed=0, likelihood=True).row()
+    assert all(np.isfinite(row[name]) for name in ("w2", "nll", "inverse_error"))
+    assert row["evaluations"] == 0
+    assert figure_arrays(solver, splits.test, sizes, 0)["path"].shape[2] == 2
+
+
+def test_the_figure_draws_every_arm(study, tmp_path):
+    with figure_style():
+        figure = memorisation_figure(study.runs, study.kernels, study.arrays)
+        save(figure, tmp_path / "figure.png")
+    left = next(axes for axes in figure.get_axes() if "median distance" in axes.get_ylabel())
+    labels = [label.get_text() for label in left.get_xticklabels()]
+    assert len(labels) == len(ARMS) + 2
+    assert labels[:2] == ["Score model, step 0002", "Score model, step 0004"]
+    assert (tmp_path / "figure.png").stat().st_size > 10_000

@@ -34,6 +34,17 @@ def test_precisions_respect_floor_and_symmetry():
     assert torch.linalg.eigvalsh(precisions).min() >= 0.3 - 1e-5
 
 
+def test_kernels_can_start_round():
+    net = PrecisionNet(3, 16, 2, floor=0.3, generator=rng())
+    net.start_round(40.0)
+    with torch.no_grad():
+        net.net[-1].weight.zero_()
+    precisions = net(torch.randn(5, 3, generator=rng())).precisions
+    assert torch.allclose(precisions, 40 * torch.eye(3).expand(5, 3, 3), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"exceed the floor 0\.3, got 0\.1"):
+        net.start_round(0.1)
+
+
 def test_the_published_net_has_the_published_number_of_parameters():
     counts = {2: 17027, 3: 17286, 4: 17610, 6: 18453}
     for dim, count in counts.items():
@@ -88,7 +99,7 @@ def test_a_training_point_that_is_a_centre_is_refused():
 
 
 def test_other_bad_calls_are_refused():
-    with pytest.raises(ValueError, match="must be positive, got 0.0 and 0.0"):
+    with pytest.raises(ValueError, match=r"must be positive, got 0\.0 and 0\.0"):
         KernelScoreModel(2, score_weight=0.0)
     with pytest.raises(ValueError, match="no centres yet"):
         KernelScoreModel(2, centres=3).sample(1, rng())

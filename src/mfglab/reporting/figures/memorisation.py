@@ -69,8 +69,12 @@ def _panel(axes: Axes, arm: str, arrays: Mapping[str, Array], half: float) -> No
                 list(outlines), facecolor=COLOURS[5], edgecolor=COLOURS[0], alpha=0.25, lw=0.6
             )
         )
-    axes.scatter(samples[:, 0], samples[:, 1], s=2, color=COLOURS[1], lw=0, zorder=2, label="generated")
-    axes.scatter(train[:, 0], train[:, 1], s=5, color=DATA_COLOUR, lw=0, zorder=3, label="training points")
+    axes.scatter(
+        samples[:, 0], samples[:, 1], s=2, color=COLOURS[1], lw=0, zorder=2, label="generated"
+    )
+    axes.scatter(
+        train[:, 0], train[:, 1], s=5, color=DATA_COLOUR, lw=0, zorder=3, label="training points"
+    )
     axes.set_title(PANELS[arm])
     bare(axes, half)
     if arm == "score":
