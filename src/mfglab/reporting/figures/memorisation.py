@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 
 #: Names of arms in tables and figures, in the order in which they are shown.
 TITLES = {
-    "score": "Score model",
-    "empirical": "Empirical kernel",
+    "score": "Score",
+    "empirical": "Empirical",
     "isotropic": "Isotropic kernel",
     "wpo": "WPO, published",
     "wpo_robust": "WPO, likelihood",
@@ -46,7 +46,7 @@ def memorisation_figure(
         kernels: Table ``kernel_runs.csv``.
         arrays: What the study stored for the first law and seed.
     """
-    figure = plt.figure(figsize=(10.5, 6.6), layout="constrained")
+    figure = plt.figure(figsize=(10.5, 6.4), layout="constrained")
     top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.0, 1.1])[:, 0]
     shown = [arm for arm in PANELS if f"{arm}/samples" in arrays]
     half = 1.1 * float(np.abs(arrays["train"]).max())
@@ -102,7 +102,7 @@ def _ratios(axes: Axes, runs: pd.DataFrame) -> None:
     axes.set_yscale("log")
     axes.set_yticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
     axes.minorticks_off()
-    axes.set_ylabel("median distance to the training set,\ngenerated / held-out points")
+    axes.set_ylabel("distance to training set,\ngenerated / held-out")
     axes.set_xticks(range(len(names)), [_label(*name) for name in names], rotation=40, ha="right")
     axes.set_title("Below 1: memorised. Band: 0.9 to 1.15. One dot a seed.")
     axes.legend(loc="lower right")
@@ -120,8 +120,9 @@ def _outliers(axes: Axes, kernels: pd.DataFrame) -> None:
             label=law.replace("_", " "),
         )
     axes.set_xticks(range(len(arms)), [TITLES[arm] for arm in arms], rotation=40, ha="right")
-    axes.set_ylabel("samples far outside the data, %")
-    axes.set_title("4 and 6 dimensions")
+    axes.set_ylabel("samples far off, %")
+    axes.set_ylim(0, 100)
+    axes.set_title("Outside 1.5 x the box of the data")
     axes.legend()
 
 
@@ -139,4 +140,6 @@ def _label(arm: str, setting: str) -> str:
     title = TITLES.get(arm, arm)
     if setting == "-":
         return title
-    return f"{title}, {setting if arm != 'empirical' else f'variance {setting}'}"
+    if setting.startswith("step "):
+        return f"{title}, step {int(setting[5:])}"
+    return f"{title}, {float(setting):.0e}" if arm == "empirical" else f"{title}, {setting}"
