@@ -20,6 +20,7 @@ include: "workflow/rules/hjb_score.smk"
 include: "workflow/rules/data_efficiency.smk"
 include: "workflow/rules/contamination.smk"
 include: "workflow/rules/equivariance.smk"
+include: "workflow/rules/memorisation.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 
 #: Rows are sorted by these columns.
 KEYS = ("dataset", "arm", "setting", "seed")
+KERNEL_KEYS = ("law", "arm", "seed")
 #: Columns that only some arms have; always there, NaN elsewhere.
 KERNEL_COLUMNS = ("score_matching", "at_floor", "anisotropy", "best_step", "w2_sde_ratio")
 
@@ -32,7 +33,7 @@ class Study:
 
     Args:
         runs: Planar laws: one row a data set, arm, setting and seed.
-        kernels: Laws in 4 and 6 dimensions: one row a data set, arm and seed.
+        kernels: Laws in 4 and 6 dimensions: one row a law, arm and seed.
         arrays: Of the first law and seed: points ``train``, and for each pictured outcome
             ``<arm>/samples`` (n, 2) and, for kernels, ``<arm>/axes`` (N, 2, 2), whose columns are
             the half axes of the ellipses of one standard deviation.
@@ -71,12 +72,13 @@ def memorisation(
                         arrays |= picture(name, outcome)
             if pictured:
                 arrays["train"] = problem.train.numpy()
-        for dataset in config.composed:
-            problem = Problem.draw(dataset, COMPOSED[dataset](), config, seed)
+        for law in config.composed:
+            problem = Problem.draw(law, COMPOSED[law](), config, seed)
             for name, arm in KERNEL_ARMS.items():
                 for outcome in arm(problem, config, work):
                     kernels.append(measure(name, outcome, problem, config))
-    return Study(pd.DataFrame(runs), pd.DataFrame(kernels), arrays)
+    composed = pd.DataFrame(kernels).rename(columns={"dataset": "law"})
+    return Study(pd.DataFrame(runs), composed.drop(columns="setting"), arrays)
 
 
 def measure(

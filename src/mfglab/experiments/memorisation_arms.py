@@ -139,7 +139,7 @@ def _score_outcome(
     with torch.no_grad():
         samples = model.sample(config.n_samples, stream("memorisation", problem.seed, step))
         nll = -model.log_prob(problem.test[: config.nll_points].float()).mean()
-    return Outcome(samples.double(), float(nll), setting=f"step {step}", step=step)
+    return Outcome(samples.double(), float(nll), setting=f"step {step:04d}", step=step)
 
 
 def published(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
@@ -154,8 +154,14 @@ def robust(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator
 
 
 def leave_one_out(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
-    """Trained by the likelihood of the training points, each without its own kernel: no more data."""
+    """Trained by the likelihood of the training points, each without its own kernel.
+
+    Few points are overfitted early: training is short and slow and starts from the validated round
+    kernels. (Found on validation data of other draws.)
+    """
     model = _kernels(problem, score_weight=0.0, likelihood_weight=1.0, leave_one_out=True)
+    start = select_variance(problem.train, problem.val, config.candidate_variances)
+    model.net.start_round(1 / start)
     yield _learned(model, problem, config, work, 50)
 
 
@@ -223,20 +229,21 @@ def _learned(
 ) -> Outcome:
     planar = problem.dataset in config.datasets
     iterations = config.kernel_iterations if planar else config.kernel_iterations_composed
-    if model.leave_one_out:  # few points are overfitted early
-        iterations = max(iterations // 2, config.kernel_validations)
-    training = TrainingConfig(
-        iterations=iterations,
-        batch_size=config.batch_size,
-        learning_rate=config.kernel_learning_rate,
-        val_every=iterations // config.kernel_validations,
-    )
+    rate = config.kernel_learning_rate
+    if model.leave_one_out:
+        iterations, rate = max(iterations // 2, config.kernel_validations), rate / 5
+    settings = {
+        "iterations": iterations,
+        "batch_size": config.batch_size,
+        "learning_rate": rate,
+        "val_every": iterations // config.kernel_validations,
+    }
     points = problem.train if model.leave_one_out else problem.matching
     result = fit(
         model,
         points.float(),
         problem.val.float(),
-        training,
+        TrainingConfig.model_validate(settings),
         seed=problem.seed,
         folder=work / f"{problem.dataset}.{key}.{problem.seed}",
         progress=False,

@@ -60,6 +60,21 @@ class PrecisionNet(nn.Module):
         self.register_buffer("slots", rows * dim + columns, persistent=False)
         self.slots: Tensor
 
+    def start_round(self, precision: float) -> None:
+        """Set the last bias so that kernels start nearly round, ``Gamma ~ precision I``.
+
+        Raises:
+            ValueError: The precision does not exceed the floor.
+        """
+        if not precision > self.floor:
+            raise ValueError(f"precision must exceed the floor {self.floor}, got {precision!r}")
+        last = self.net[-1]
+        assert isinstance(last, nn.Linear)
+        rows = torch.arange(self.dim)
+        with torch.no_grad():
+            last.bias.zero_()
+            last.bias[rows * (rows + 3) // 2] = math.sqrt(precision - self.floor)
+
     def forward(self, z: Tensor) -> Kernels:
         """Precisions and weights of the kernels at ``z`` (K, d)."""
         K, d = z.shape

@@ -52,11 +52,15 @@ class MemorisationConfig(Section):
     score_width: int = Field(128, ge=1, description="Hidden width of the score network.")
     score_frequencies: int = Field(7, ge=0, description="Fourier features of the score network.")
     score_learning_rate: float = Field(5e-3, gt=0, description="Learning rate of the score model.")
-    kernel_iterations: int = Field(600, ge=1, description="Steps of the kernels, planar laws.")
-    kernel_iterations_composed: int = Field(
-        400, ge=1, description="Steps of the kernels, composed laws."
+    kernel_iterations: int = Field(
+        600, ge=1, description="Steps of the kernels, planar laws; half of them without more data."
     )
-    kernel_learning_rate: float = Field(5e-3, gt=0, description="Learning rate of the kernels.")
+    kernel_iterations_composed: int = Field(
+        300, ge=1, description="Steps of the kernels, composed laws."
+    )
+    kernel_learning_rate: float = Field(
+        5e-3, gt=0, description="Learning rate of the kernels; a fifth of it without more data."
+    )
     kernel_validations: int = Field(
         8, ge=1, description="Validations during the kernels' training."
     )
