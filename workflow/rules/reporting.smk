@@ -6,7 +6,9 @@ FLOORS = expand(
     rules.measure_floor.output.table, dataset=sorted({dataset for _, dataset in RUNS})
 )
 FLOWS = [
-    run for run in RUNS if SETTINGS.models[run[0]].solver.kind in ("cnf", "otflow")
+    run
+    for run in RUNS
+    if SETTINGS.models[run[0]].solver.kind in ("cnf", "otflow", "flow_matching")
 ]
 FIRST = [(model, entry.datasets[0]) for model, entry in SETTINGS.models.items()]
 SHARED = [
