@@ -10,7 +10,7 @@ from mfglab.config.base import Section
 class ParticleTraining(Section):
     """How particles and their discriminator move; the same in all arms of a study."""
 
-    steps: int = Field(500, ge=1, description="Particle steps.")
+    steps: int = Field(450, ge=1, description="Particle steps.")
     step: float = Field(0.5, gt=0, description="Time step at the start.")
     final_step: float = Field(
         0.05, gt=0, description="Time step at the end, reached geometrically."
@@ -55,13 +55,13 @@ class HeavyTailsConfig(Section):
         default_factory=lambda: ParticleTraining.model_validate(
             {
                 "steps": 500,
-                "step": 5.0,
-                "final_step": 20.0,
+                "step": 0.3,
+                "final_step": 0.005,
                 "ascent_steps": 2,
-                "learning_rate": 0.01,
+                "learning_rate": 0.005,
             }
         ),
-        description="Particle flow.",
+        description="Particle flow; time steps in units of the 0.99 quantile of training radii.",
     )
     cvar_level: float = Field(
         0.99, gt=0, lt=1, description="Probability beyond which radii belong to the tail."
