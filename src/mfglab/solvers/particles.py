@@ -43,7 +43,8 @@ class TailCorrection:
 
     The penalty ``weight (CVaR_rho - CVaR_target)^2`` of the radius at probability ``level`` has a
     first variation that is flat inside the value-at-risk radius and linear beyond: particles out
-    there move radially with speed ``2 weight / (1 - level) |gap|``.
+    there move radially with speed ``2 weight / (1 - level) |gap|``. Euler steps h are stable only
+    for ``2 weight h / (1 - level) < 2``.
 
     Raises:
         ValueError: A number out of range.

@@ -19,6 +19,18 @@ class ParticleTraining(Section):
     learning_rate: float = Field(1e-3, gt=0, description="Step size of Adam.")
 
 
+class TailTraining(ParticleTraining):
+    """The same for heavy tails; time steps in units of the 0.99 quantile of the training radii."""
+
+    steps: int = Field(500, ge=1, description="Particle steps.")
+    step: float = Field(0.3, gt=0, description="Time step at the start, in that unit.")
+    final_step: float = Field(
+        0.005, gt=0, description="Time step at the end, in that unit, reached geometrically."
+    )
+    ascent_steps: int = Field(2, ge=1, description="Adam steps of the discriminator a step.")
+    learning_rate: float = Field(5e-3, gt=0, description="Step size of Adam.")
+
+
 class GpaConfig(Section):
     """Four Gaussians in the plane from few points, for several Lipschitz constants."""
 
@@ -51,17 +63,9 @@ class HeavyTailsConfig(Section):
     points: int = Field(1000, ge=40, description="Training points, and particles.")
     lipschitz: float = Field(1.0, gt=0, description="Lipschitz constant of the arms with one.")
     alpha: float = Field(2.0, gt=1, description="Order of the alpha-divergence.")
-    training: ParticleTraining = Field(
-        default_factory=lambda: ParticleTraining.model_validate(
-            {
-                "steps": 500,
-                "step": 0.3,
-                "final_step": 0.005,
-                "ascent_steps": 2,
-                "learning_rate": 0.005,
-            }
-        ),
-        description="Particle flow; time steps in units of the 0.99 quantile of training radii.",
+    training: TailTraining = Field(
+        default_factory=lambda: TailTraining.model_validate({}),
+        description="Particle flow.",
     )
     cvar_level: float = Field(
         0.99, gt=0, lt=1, description="Probability beyond which radii belong to the tail."
