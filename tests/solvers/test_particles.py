@@ -133,3 +133,13 @@ class TestTailCorrection:
     def test_numbers_out_of_range_are_named(self, weight, level):
         with pytest.raises(ValueError, match=f"got {weight} and {level}"):
             TailCorrection(weight, level)
+
+
+def test_the_regularised_divergence_lies_below_the_transport_distance_and_grows_with_the_bound():
+    # P = N(3, 1), Q = N(0, 1) at their quantiles: W1 = 3 and KL = 4.5.
+    y = torch.special.ndtri((torch.arange(200) + 0.5) / 200)[:, None].float()
+    values = [flow(y, lipschitz=L).ascend(y + 3, 200) for L in (0.1, 0.5, 1.0)]
+    assert values == sorted(values)
+    for L, value in zip((0.1, 0.5, 1.0), values, strict=True):
+        # sup over linear functions of slope L: L W1 - L^2 / 2, the cumulant of Q at L
+        assert 3 * L - L**2 / 2 - 0.02 < value < min(3 * L, 4.5)
