@@ -86,7 +86,7 @@ def test_steps_shrink_geometrically():
 def test_divergence_is_one_error_that_keeps_the_last_positions():
     seen = []
     model = flow(normal(50, 2, seed=8), steps=50, step=1.0, bound=4.0, lipschitz=None)
-    with pytest.raises(DivergedError, match="diverged at step 0: a coordinate is not finite") as e:
+    with pytest.raises(DivergedError, match="diverged at step 0: the divergence or a coord") as e:
         model.run(torch.full((50, 2), torch.nan), lambda k, x: seen.append(k))
     assert e.value.step == 0
     assert seen == []
@@ -95,6 +95,14 @@ def test_divergence_is_one_error_that_keeps_the_last_positions():
         late.run(normal(50, 2, seed=9).clamp(-3, 3))
     assert e.value.step > 0
     assert float(e.value.particles.abs().max()) <= 4
+
+
+def test_a_dual_value_that_overflows_is_the_same_error():
+    # nu = 0: the exponential of the discriminator overflows far from where it started
+    model = flow(1e5 * normal(50, 2, seed=8), steps=3, shifted=False)
+    with pytest.raises(DivergedError, match="diverged at step 0"):
+        model.run(normal(50, 2, seed=9))
+    assert all(bool(p.isfinite().all()) for p in model.discriminator.parameters())
 
 
 def test_the_game_has_the_velocity_of_the_particles_at_time_zero():
@@ -133,3 +141,13 @@ class TestTailCorrection:
     def test_numbers_out_of_range_are_named(self, weight, level):
         with pytest.raises(ValueError, match=f"got {weight} and {level}"):
             TailCorrection(weight, level)
+
+
+def test_the_regularised_divergence_lies_below_the_transport_distance_and_grows_with_the_bound():
+    # P = N(3, 1), Q = N(0, 1) at their quantiles: W1 = 3 and KL = 4.5.
+    y = torch.special.ndtri((torch.arange(200) + 0.5) / 200)[:, None].float()
+    values = [flow(y, lipschitz=L).ascend(y + 3, 200) for L in (0.1, 0.5, 1.0)]
+    assert values == sorted(values)
+    for L, value in zip((0.1, 0.5, 1.0), values, strict=True):
+        # sup over linear functions of slope L: L W1 - L^2 / 2, the cumulant of Q at L
+        assert 3 * L - L**2 / 2 - 0.02 < value < min(3 * L, 4.5)

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 #: Arms that move no particle: where the flow starts, and as many fresh points of the target.
 GAUSSIAN, SAMPLE = "gaussian", "sample"
+#: Quantile of the training radii that is the unit of the time steps.
+SCALE = 0.99
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,12 @@ def _outcomes(
     yield GAUSSIAN, math.inf, _Outcome(start)
     fresh = law.sample(config.points, stream("tails fresh", seed, key))
     yield SAMPLE, math.inf, _Outcome(fresh)
+    # Speeds are bounded by L, so the time to reach the tail is proportional to its radius.
+    scale = float(target.norm(dim=1).quantile(SCALE))
+    steps = config.training.model_dump(include={"step", "final_step"})
+    training = config.training.model_copy(update={k: scale * h for k, h in steps.items()})
     for arm in arms_of(config):
-        settings = settings_of(config.training, arm.lipschitz, tail=arm.tail)
+        settings = settings_of(training, arm.lipschitz, tail=arm.tail)
         generator = stream("tails discriminator", seed)
         flow = ParticleFlow(arm.divergence, target, settings, generator=generator)
         bound = math.inf if arm.lipschitz is None else arm.lipschitz

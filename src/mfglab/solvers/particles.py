@@ -8,6 +8,7 @@ velocity ``-e^(t/eps) grad U`` is ``-grad phi*``. Its speed is at most L.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from mfglab.networks.lipschitz import LipschitzNet
 
 
 class DivergedError(ArithmeticError):
-    """Particles left every reasonable region, or are no numbers any more.
+    """Particles left every reasonable region, or there is no number for the divergence.
 
     Args:
         step: The particle step at which it was noticed.
@@ -31,7 +32,8 @@ class DivergedError(ArithmeticError):
 
     def __init__(self, step: int, bound: float, particles: Tensor) -> None:
         super().__init__(
-            f"the particles diverged at step {step}: a coordinate is not finite or above {bound:g}"
+            f"the particles diverged at step {step}: the divergence or a coordinate is not finite, "
+            f"or a coordinate is above {bound:g}"
         )
         self.step = step
         self.particles = particles
@@ -43,7 +45,8 @@ class TailCorrection:
 
     The penalty ``weight (CVaR_rho - CVaR_target)^2`` of the radius at probability ``level`` has a
     first variation that is flat inside the value-at-risk radius and linear beyond: particles out
-    there move radially with speed ``2 weight / (1 - level) |gap|``.
+    there move radially with speed ``2 weight / (1 - level) |gap|``. Euler steps h are stable only
+    for ``2 weight h / (1 - level) < 2``.
 
     Raises:
         ValueError: A number out of range.
@@ -194,7 +197,10 @@ class ParticleFlow:
         return gradient_flow(self.functional, eps, horizon)
 
     def ascend(self, x: Tensor, steps: int) -> float:
-        """Improve the discriminator on particles ``x`` (n, d); the last dual value."""
+        """Improve the discriminator on particles ``x`` (n, d); the last dual value.
+
+        A value that is not finite ends the ascent before it can reach the weights.
+        """
         if self.settings.reset_adam:
             self._adam = self._new_adam()
         value = x.new_zeros(())
@@ -205,6 +211,8 @@ class ParticleFlow:
             value = self.functional.divergence.dual_value(
                 phi[: len(x)], phi[len(x) :], shifted=self.settings.shifted
             )
+            if not bool(value.isfinite()):
+                break
             (-value).backward()  # type: ignore[no-untyped-call]
             self.discriminator.restrain_gradients()
             self._adam.step()
@@ -221,19 +229,22 @@ class ParticleFlow:
         """Move particles from ``start`` (n, d); ``watch(k, x)`` is called after each step.
 
         Raises:
-            DivergedError: A coordinate is not finite or exceeds ``settings.bound``.
+            DivergedError: The dual value or a coordinate is not finite, or a coordinate exceeds
+                ``settings.bound``.
         """
         settings, x, time = self.settings, start.clone(), 0.0
         trace = []
         for k in range(settings.steps):
             first = settings.first_ascent_steps if k == 0 else settings.ascent_steps
             value = self.ascend(x, first)
+            if not math.isfinite(value):
+                raise DivergedError(k, settings.bound, x)
             h = settings.step_at(k)
             v = self.velocity(x)
             squares = v.square().sum(1)
             trace.append((time, value, float(squares.mean()), float(squares.max()) ** 0.5))
             moved = x + h * self._increment(x, v, h)
-            if not float(moved.abs().amax()) <= settings.bound:  # also for NaN
+            if not float(moved.abs().amax()) <= settings.bound:  # NaN is not either
                 raise DivergedError(k, settings.bound, x)
             x, time = moved, time + h
             if watch is not None:

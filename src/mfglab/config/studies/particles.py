@@ -10,13 +10,25 @@ from mfglab.config.base import Section
 class ParticleTraining(Section):
     """How particles and their discriminator move; the same in all arms of a study."""
 
-    steps: int = Field(500, ge=1, description="Particle steps.")
+    steps: int = Field(450, ge=1, description="Particle steps.")
     step: float = Field(0.5, gt=0, description="Time step at the start.")
     final_step: float = Field(
         0.05, gt=0, description="Time step at the end, reached geometrically."
     )
     ascent_steps: int = Field(3, ge=1, description="Adam steps of the discriminator a step.")
     learning_rate: float = Field(1e-3, gt=0, description="Step size of Adam.")
+
+
+class TailTraining(ParticleTraining):
+    """The same for heavy tails; time steps in units of the 0.99 quantile of the training radii."""
+
+    steps: int = Field(500, ge=1, description="Particle steps.")
+    step: float = Field(0.3, gt=0, description="Time step at the start, in that unit.")
+    final_step: float = Field(
+        0.005, gt=0, description="Time step at the end, in that unit, reached geometrically."
+    )
+    ascent_steps: int = Field(2, ge=1, description="Adam steps of the discriminator a step.")
+    learning_rate: float = Field(5e-3, gt=0, description="Step size of Adam.")
 
 
 class GpaConfig(Section):
@@ -51,16 +63,8 @@ class HeavyTailsConfig(Section):
     points: int = Field(1000, ge=40, description="Training points, and particles.")
     lipschitz: float = Field(1.0, gt=0, description="Lipschitz constant of the arms with one.")
     alpha: float = Field(2.0, gt=1, description="Order of the alpha-divergence.")
-    training: ParticleTraining = Field(
-        default_factory=lambda: ParticleTraining.model_validate(
-            {
-                "steps": 500,
-                "step": 5.0,
-                "final_step": 20.0,
-                "ascent_steps": 2,
-                "learning_rate": 0.01,
-            }
-        ),
+    training: TailTraining = Field(
+        default_factory=lambda: TailTraining.model_validate({}),
         description="Particle flow.",
     )
     cvar_level: float = Field(
