@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mfglab.metrics import wasserstein
-from mfglab.metrics.wasserstein import sampling_floor, transport_distances
+from mfglab.metrics.wasserstein import half_squared_w2, sampling_floor, transport_distances
 
 points = hnp.arrays(
     np.float64, st.just((6, 2)), elements=st.floats(-10, 10, allow_nan=False, width=32)
@@ -153,3 +153,10 @@ def test_the_floor_is_the_mean_over_pairs_of_fresh_samples():
 def test_a_floor_needs_a_repeat():
     with pytest.raises(ValueError, match="repeats must be positive, got 0"):
         sampling_floor(lambda n: sample(0, n), 10, 0)
+
+
+def test_half_squared_w2_is_half_the_square():
+    x, y = sample(0, 60, 3), sample(1, 60, 3) + 2
+    assert half_squared_w2(x, y) == pytest.approx(0.5 * transport_distances(x, y).w2 ** 2)
+    with pytest.raises(ValueError, match="one shape"):
+        half_squared_w2(x, y[:5])

@@ -59,7 +59,7 @@ def manifold_figure(
         steps: Time steps in training.
     """
     figure = plt.figure(figsize=(9.2, 4.5), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.05))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.0, 1.05))[0]
     arms = [arm for arm in ARM_TITLES if arm in set(runs["arm"])]
     colours = colours_of(list(ARM_TITLES))
     half = 1.25 * float(np.abs(arrays["data"]).max())
@@ -72,12 +72,12 @@ def manifold_figure(
 
 def _cloud(axes: Axes, arrays: Mapping[str, Array], arm: str, colour: str, half: float) -> None:
     data, samples = arrays["data"], arrays.get(f"samples_{arm}")
-    axes.scatter(*data.T, s=1.5, color=DATA_COLOUR, alpha=0.35, lw=0)
+    axes.scatter(data[:, 0], data[:, 1], s=1.5, color=DATA_COLOUR, alpha=0.35, lw=0)
     bare(axes, half)
     if samples is None:
         axes.set_title(f"{ARM_TITLES[arm]}: not run")
         return
-    axes.scatter(*samples.T, s=1.5, color=colour, alpha=0.7, lw=0)
+    axes.scatter(samples[:, 0], samples[:, 1], s=1.5, color=colour, alpha=0.7, lw=0)
     axes.set_title(ARM_TITLES[arm], color=colour)
 
 
