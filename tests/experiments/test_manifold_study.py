@@ -30,9 +30,9 @@ def outcome(tmp_path_factory):
 def test_every_arm_has_a_row_of_finite_numbers(outcome):
     assert [row["arm"] for row in outcome.rows] == list(ARMS)
     undefined = {
-        "otflow": {"slope_mean", "slope_max"},
+        "otflow": {"slope_mean", "slope_max", "charged_ratio"},
         "score": {
-            *("slope_mean", "slope_max", "hjb", "hjb_flipped"),
+            *("slope_mean", "slope_max", "charged_ratio", "hjb", "hjb_flipped"),
             *("kinetic", "kinetic_ratio", "speed_variation"),
         },
     }
@@ -95,6 +95,7 @@ class TestMetrics:
         metrics, _ = measure(runaway, data.law, data.reference, config.refinements)
         assert metrics.lost
         assert metrics.w2_half == metrics.off_manifold == metrics.kinetic == FAILED
+        assert metrics.charged_ratio == pytest.approx(FAILED / metrics.kinetic_optimum)
         assert not any(math.isnan(value) for value in metrics.row().values())
 
 
