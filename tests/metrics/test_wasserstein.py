@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mfglab.metrics import wasserstein
-from mfglab.metrics.wasserstein import sampling_floor, sliced_w2, transport_distances
+from mfglab.metrics.wasserstein import (
+    half_squared_w2,
+    sampling_floor,
+    sliced_w2,
+    transport_distances,
+)
 
 points = hnp.arrays(
     np.float64, st.just((6, 2)), elements=st.floats(-10, 10, allow_nan=False, width=32)
@@ -168,3 +173,10 @@ def test_sliced_w2_is_a_lower_bound_and_takes_unequal_samples():
     assert sliced_w2(x, y[:150], 50, 0) == sliced_w2(x, y[:150], 50, 0) > 0
     with pytest.raises(ValueError, match=r"x\[0\] is not finite"):
         sliced_w2(np.full((3, 2), np.inf), y, 5, 0)
+
+
+def test_half_squared_w2_is_half_the_square():
+    x, y = sample(0, 60, 3), sample(1, 60, 3) + 2
+    assert half_squared_w2(x, y) == pytest.approx(0.5 * transport_distances(x, y).w2 ** 2)
+    with pytest.raises(ValueError, match="one shape"):
+        half_squared_w2(x, y[:5])

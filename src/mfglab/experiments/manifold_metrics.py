@@ -81,6 +81,8 @@ class ManifoldMetrics:
         kinetic: ``int E|x'|^2/2 dt`` at the finest step (flows on [0, 1]).
         kinetic_optimum: Least energy of a flow from N(0, I) to the law.
         kinetic_ratio: ``kinetic / kinetic_optimum``.
+        charged_ratio: The energy that training charged, at the training step, over the optimum; a
+            number below one with samples at the data is the energy of no flow (proximal flows).
         straightness: Mean displacement over path length at the finest step.
         speed_variation: Mean relative deviation of the speed along a path, at the finest step.
         slope_mean: Mean of ``|grad D|`` over samples and test points (proximal flows).
@@ -106,6 +108,7 @@ class ManifoldMetrics:
     kinetic: float
     kinetic_optimum: float
     kinetic_ratio: float
+    charged_ratio: float
     straightness: float
     speed_variation: float
     slope_mean: float
@@ -149,6 +152,7 @@ def measure(
         fine = runs[-1]
         slopes = _slopes(solver, torch.cat([runs[0].x, reference.points]))
         hjb = _spread_of_residual(solver, runs[0])  # at the times that training saw
+        charged = _charged(solver, runs[0])
         nll = _clean(-solver.log_prob(reference.points).mean())
     assert fine.path is not None
     moves = not isinstance(solver, ScoreModel)  # its clock is no time of a control problem
@@ -168,6 +172,7 @@ def measure(
         kinetic=kinetic,
         kinetic_optimum=reference.kinetic_optimum,
         kinetic_ratio=kinetic / reference.kinetic_optimum,
+        charged_ratio=charged / reference.kinetic_optimum,
         straightness=_clean(straightness(fine.path).mean(), failed=0.0),
         speed_variation=variation,
         slope_mean=slopes[0],
@@ -203,6 +208,12 @@ def _slopes(solver: Solver, x: Tensor) -> tuple[float, float]:
         return math.nan, math.nan
     slopes = solver.discriminator.gradient(x).norm(dim=1)
     return _clean(slopes.mean()), _clean(slopes.max())
+
+
+def _charged(solver: Solver, run: Trajectory) -> float:
+    if not isinstance(solver, ProximalFlow):
+        return math.nan
+    return _clean(solver.running_cost(run) / solver.kinetic_weight)
 
 
 @singledispatch

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +186,7 @@ def _fit(
         fit(solver, data.train, data.val, training, seed=seed, folder=work, progress=False)
     except DivergedError as error:
         logging.getLogger(__name__).warning("%s", error)
+        shutil.rmtree(work, ignore_errors=True)  # nothing there is worth continuing
         return Trained(solver, stopped=True)
     return Trained(solver)
 

@@ -58,26 +58,28 @@ def manifold_figure(
         refinements: The three divisors of dt of columns ``w2_half``, ``_middle`` and ``_fine``.
         steps: Time steps in training.
     """
-    figure = plt.figure(figsize=(9.2, 4.5), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.05))
+    figure = plt.figure(figsize=(9.2, 4.0), layout="constrained")
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.0, 1.05))[0]
     arms = [arm for arm in ARM_TITLES if arm in set(runs["arm"])]
     colours = colours_of(list(ARM_TITLES))
-    half = 1.25 * float(np.abs(arrays["data"]).max())
     for row, names in zip(left.subplots(2, 2), _SQUARE, strict=True):
         for axes, arm in zip(row, names, strict=True):
-            _cloud(axes, arrays, arm, colours[arm], half)
+            _cloud(axes, arrays, arm, colours[arm])
     _refinement(right.subplots(), runs, arms, colours, refinements, steps)
     return figure
 
 
-def _cloud(axes: Axes, arrays: Mapping[str, Array], arm: str, colour: str, half: float) -> None:
+def _cloud(axes: Axes, arrays: Mapping[str, Array], arm: str, colour: str) -> None:
     data, samples = arrays["data"], arrays.get(f"samples_{arm}")
-    axes.scatter(*data.T, s=1.5, color=DATA_COLOUR, alpha=0.35, lw=0)
-    bare(axes, half)
+    axes.scatter(data[:, 0], data[:, 1], s=1.5, color=DATA_COLOUR, alpha=0.35, lw=0)
+    bare(axes)
+    low, high = data.min(0) - 0.6, data.max(0) + 0.6
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
     if samples is None:
         axes.set_title(f"{ARM_TITLES[arm]}: not run")
         return
-    axes.scatter(*samples.T, s=1.5, color=colour, alpha=0.7, lw=0)
+    axes.scatter(samples[:, 0], samples[:, 1], s=1.5, color=colour, alpha=0.7, lw=0)
     axes.set_title(ARM_TITLES[arm], color=colour)
 
 
@@ -96,13 +98,14 @@ def _refinement(
         part = runs[runs["arm"] == arm]
         total = part[[f"w2_half{end}" for end in ends]].to_numpy(dtype=float)
         style: dict[str, Any] = {"color": colours[arm], "lw": 1.4, "marker": "o", "ms": 3}
-        axes.plot(dt, total.mean(0), label=ARM_TITLES[arm], **style)
-        axes.fill_between(dt, total.min(0), total.max(0), color=colours[arm], alpha=0.15, lw=0)
+        # Seeds as thin lines: on a logarithmic axis bands of five arms hide each other.
+        axes.plot(dt, total.T, color=colours[arm], lw=0.6, alpha=0.45)
+        axes.plot(dt, np.median(total, 0), label=ARM_TITLES[arm], **style)
         if arm == "both":
             off = part[[f"off_manifold{end}" for end in ends]].to_numpy(dtype=float)
             plane = total - 0.5 * off**2
             label = f"{ARM_TITLES[arm]}, in the plane of the data"
-            axes.plot(dt, plane.mean(0), label=label, **(style | {"ls": ":"}))
+            axes.plot(dt, np.median(plane, 0), label=label, **(style | {"ls": ":"}))
     floor = float(runs["floor"].mean())
     axes.axhline(floor, color="#999999", lw=0.8, ls="--", label="two samples of the data")
     axes.set_xscale("log")
@@ -112,4 +115,5 @@ def _refinement(
     axes.invert_xaxis()
     axes.set_xlabel(f"time step dt in sampling (training: 1/{steps})")
     axes.set_ylabel("W2²/2 to test data (squared units of the data)")
+    axes.set_title("median and single seeds")
     axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
