@@ -80,9 +80,7 @@ def test_more_steps_reconstruct_better():
 def test_residual_vanishes_for_the_exact_potential(monkeypatch):
     solver = solver_of(SCORE).double()
     exact = noised_log_density(mixture_2d().density(), solver.process)
-    monkeypatch.setattr(
-        solver, "psi_derivatives", lambda s, x: value_and_derivatives(exact, s, x)
-    )
+    monkeypatch.setattr(solver, "psi_derivatives", lambda s, x: value_and_derivatives(exact, s, x))
     rows = relative_hjb_residual(solver, points() * 2, SMALL, 0, times=4)
     assert all(row["relative_residual"] < 1e-8 for row in rows)
 

@@ -38,10 +38,8 @@ class ExactScore(ScoreModel):
 
 
 def hjb_config():
-    return HjbScoreConfig.model_validate(
-        TINY
-        | {"n_train": [10, 20], "weights": [1.0], "early_stopping": [10], "without_features": [20]}
-    )
+    sizes = {"n_train": [10, 20], "early_stopping": [10], "without_features": [20]}
+    return HjbScoreConfig.model_validate(TINY | sizes)
 
 
 def test_the_exact_potential_has_neither_error_nor_residual():
@@ -73,7 +71,7 @@ def test_the_sweep_has_a_row_an_arm_and_its_seed_fixes_it():
         "error",
         "residual",
     ]
-    assert len(first) == 2 * 4 + 2
+    assert len(first) == 2 * 5 + 2
     assert np.isfinite(first[["error", "residual"]].to_numpy()).all()
     assert (first[["error", "residual"]] > 0).to_numpy().all()
     pd.testing.assert_frame_equal(first, pd.DataFrame(run_hjb_score(hjb_config(), [3])))

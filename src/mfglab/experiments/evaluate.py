@@ -17,6 +17,7 @@ from mfglab.metrics.mmd import mmd_squared
 from mfglab.metrics.wasserstein import transport_distances
 from mfglab.solvers.base import Solver
 from mfglab.solvers.flow import HJB, FlowSolver
+from mfglab.solvers.nonlinear_score import NonlinearScoreModel
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.regularisers import psi_residual
 from mfglab.solvers.score import ScoreModel
@@ -170,8 +171,8 @@ def residual_by_time(
 
     ``U = -psi`` is learned up to a function of time, which changes the residual by a function of
     time; at each time the mean over the points is therefore taken off. The rest is divided by
-    the standard deviation of ``d_t U = d_s psi`` over the same points: 0 for the exact value function, of
-    order one where the network knows nothing of the equation.
+    the standard deviation of ``d_t U = d_s psi`` over the same points: 0 for the exact value
+    function, of order one where the network knows nothing of the equation.
 
     Args:
         solver: The model, in float64.
@@ -250,6 +251,17 @@ def _(
     if rows:
         metrics["hjb_residual"] = float(np.median([row["relative_residual"] for row in rows]))
     return metrics
+
+
+@own_metrics.register
+def _(
+    solver: NonlinearScoreModel,
+    test: Points,
+    config: EvaluationConfig,
+    seed: int,
+    samples: Points,
+) -> dict[str, float]:
+    return {"evaluations": solver.steps}
 
 
 @singledispatch

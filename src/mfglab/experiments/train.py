@@ -45,9 +45,11 @@ def train(
     ``law`` is the law of the data where it is a mixture; explicit score matching needs it.
     """
     solver = build_solver(run.solver, splits.train.shape[1], stream("weights", seed), law)
+    points = torch.from_numpy(splits.train).float()
+    solver.adapt(points)
     return fit(
         solver,
-        torch.from_numpy(splits.train).float(),
+        points,
         torch.from_numpy(splits.val).float(),
         run.training,
         seed=seed,

@@ -12,6 +12,7 @@ from mfglab.config import (
     ExplicitConfig,
     ImplicitConfig,
     IncrementConfig,
+    NonlinearScoreConfig,
     NoRegulariserConfig,
     ObjectiveConfig,
     OrnsteinUhlenbeckConfig,
@@ -35,6 +36,7 @@ from mfglab.games.dynamics import (
 )
 from mfglab.solvers.base import Solver
 from mfglab.solvers.cnf import Cnf
+from mfglab.solvers.nonlinear_score import NonlinearScoreModel
 from mfglab.solvers.objectives import Denoising, Explicit, Implicit, Objective
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.regularisers import HjbResidual, IncrementMismatch, Regulariser, ScorePde
@@ -127,5 +129,7 @@ def build_solver(
                 **settings,
                 generator=generator,
             )
+        case NonlinearScoreConfig():
+            return NonlinearScoreModel(dim, **settings, generator=generator)
         case _:
             assert_never(config)
