@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mfglab.config import RunConfig
+from mfglab.datasets.mixtures import mixture_2d
 from mfglab.datasets.splits import Splits
 from mfglab.experiments.train import load_trained, save_trained, train
 from mfglab.training.checkpoints import CheckpointError
@@ -37,3 +38,26 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     save_trained(tmp_path / "model.safetensors", result, wider, 0)
     with pytest.raises(CheckpointError, match=r"model\.safetensors do not fit"):
         load_trained(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [
+        {"kind": "score", "process": {"kind": "ou"}, "objective": {"kind": "explicit"}},
+        {"kind": "score", "process": {"kind": "ou"}, "regulariser": {"kind": "residual"}},
+        {"kind": "nonlinear_score", "components": 2, "steps": 5},
+    ],
+    ids=["explicit", "residual", "nonlinear"],
+)
+def test_score_models_are_rebuilt_without_their_law_or_their_data(tmp_path, solver):
+    run = RunConfig.model_validate(
+        {
+            "solver": solver | {"width": 8, "ode_steps": 2},
+            "training": {"iterations": 4, "val_every": 2, "batch_size": 16},
+        }
+    )
+    result = train(splits(), run, 3, tmp_path / "work", "cpu", mixture_2d().density())
+    save_trained(tmp_path / "model.safetensors", result, run, 3)
+    loaded = load_trained(tmp_path / "model.safetensors")
+    x = torch.randn(5, 2)
+    assert torch.equal(loaded.solver.log_prob(x), result.solver.log_prob(x))

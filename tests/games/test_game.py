@@ -26,6 +26,7 @@ KEYS = {
     "boltzmann_generator",
     "schroedinger_bridge_soft",
     "probability_flow",
+    "nonlinear_score",
 }
 
 

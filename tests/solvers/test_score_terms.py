@@ -174,12 +174,12 @@ def products(model, step, n=500, chunks=40):
 def test_increments_vanish_at_the_exact_score_and_measure_the_residual_elsewhere():
     model = make(Exact)
     mean, error = products(model, step=0.01)
-    assert abs(mean) < 4 * error
-    assert error < 0.03
-    model.tilt = 1.0
+    assert abs(mean) < 4 * error + 1e-3
+    assert error < 0.003
+    model.tilt = 0.5
     mean, error = products(model, step=0.01)
     exact = HjbResidual(1.0).penalty(model, noised(model, 4000, 7), rng()).value.item()
-    assert exact > 10 * error
+    assert exact > 20 * error
     assert abs(mean - exact) < 4 * error + 0.05 * exact
 
 
@@ -187,12 +187,12 @@ def test_the_square_of_one_increment_would_penalise_curvature():
     # Why two increments are multiplied: at the exact score the square does not vanish.
     model = make(Exact)
     points, regulariser = noised(model, 500), IncrementMismatch(1.0, 0.01)
-    noise = torch.randn(2, 500, 2, dtype=DOUBLE, generator=rng(5))
+    noise = rademacher((2, 500, 2), rng(5), points.y)
     start = potential_and_gradient(model, points)
     control = model.process.diffusion(points.s).square()[:, None] * start[1]
     found = regulariser.mismatches(model, points, start, control, noise)
     h = 0.01 * points.std[:, 0].square() / model.process.diffusion(points.s).square()
-    assert ((points.std[:, 0].square() / h).square() * found.square()).mean() > 0.5
+    assert ((points.std[:, 0].square() / h).square() * found.square()).mean() > 0.01
 
 
 def test_the_offset_is_seen_by_the_residual_and_not_by_the_score():

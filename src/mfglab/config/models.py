@@ -206,8 +206,33 @@ class WpoConfig(Section):
         return self
 
 
+class NonlinearScoreConfig(Section):
+    """Score-based model noised by the Langevin dynamics of a mixture fitted to the data."""
+
+    kind: Literal["nonlinear_score"]
+    components: int = Field(8, ge=1, description="Components of the reference mixture.")
+    width: int = Field(64, ge=1, description="Hidden width.")
+    depth: int = Field(3, ge=1, description="Hidden layers.")
+    frequencies: int = Field(
+        2, ge=0, description="Fourier features sin, cos(2^k x), k < frequencies; 0 for none."
+    )
+    horizon: float = Field(0.5, gt=0, description="Noising time T, squared noise level 2.")
+    steps: int = Field(50, ge=1, description="Euler-Maruyama steps of noising and sampling.")
+    ode_steps: int = Field(25, ge=1, description="Runge-Kutta 4 steps of the probability flow.")
+    pairs: int = Field(4, ge=1, description="Steps of each noising path that enter a loss.")
+    control_variate: bool = Field(
+        True, description="Remove the variance of the loss that grows like one over the step."
+    )
+
+    @model_validator(mode="after")
+    def _pairs_are_steps(self) -> NonlinearScoreConfig:
+        if self.pairs > self.steps:
+            raise ValueError(f"pairs must not exceed steps, got {self.pairs} > {self.steps}")
+        return self
+
+
 SolverConfig = Annotated[
-    CnfConfig | OtFlowConfig | FlowMatchingConfig | ScoreConfig | WpoConfig,
+    CnfConfig | OtFlowConfig | FlowMatchingConfig | ScoreConfig | NonlinearScoreConfig | WpoConfig,
     Field(discriminator="kind"),
 ]
 

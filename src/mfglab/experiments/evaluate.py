@@ -17,6 +17,7 @@ from mfglab.metrics.mmd import mmd_squared
 from mfglab.metrics.wasserstein import sliced_w2, transport_distances
 from mfglab.solvers.base import Solver
 from mfglab.solvers.flow import HJB, FlowSolver
+from mfglab.solvers.nonlinear_score import NonlinearScoreModel
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.regularisers import psi_residual
 from mfglab.solvers.score import ScoreModel
@@ -276,6 +277,17 @@ def _(
     solver: KernelScoreModel, test: Points, config: EvaluationConfig, seed: int, samples: Points
 ) -> dict[str, float]:
     return {"evaluations": 0.0}  # the mixture is sampled directly
+
+
+@own_metrics.register
+def _(
+    solver: NonlinearScoreModel,
+    test: Points,
+    config: EvaluationConfig,
+    seed: int,
+    samples: Points,
+) -> dict[str, float]:
+    return {"evaluations": solver.steps}
 
 
 @singledispatch

@@ -29,8 +29,8 @@ class Arm:
 
     Args:
         name: ``plain``, a form, ``plain_time_<form>`` at the time of a form,
-            ``early_time_<form>``, the same stopped early, or ``<form>_without_features``, whose
-            net has no Fourier features.
+            ``early_time_residual``, the same stopped early, or ``residual_without_features``,
+            whose net has no Fourier features.
         weight: Weight of the regulariser, 0 without.
         how: Settings of the training.
     """
@@ -67,22 +67,19 @@ def arms(config: HjbScoreConfig, n_train: int) -> Iterator[Arm]:
     """All arms at one number of training points."""
     sizes = (config.batch_size, config.learning_rate, config.width)
     yield Arm("plain", 0.0, ScoreFit(config.iterations, *sizes))
-    for form in config.forms:
+    for form, weights in config.weights.items():
         if form in config.equal_time:
             long = round(config.iterations * COST_RATIO[form])
             yield Arm(f"plain_time_{form}", 0.0, ScoreFit(long, *sizes))
-        for weight in config.weights:
+        for weight in weights:
             penalty = regulariser(form, weight)
             yield Arm(form, weight, ScoreFit(config.iterations, *sizes, penalty))
-    form = config.forms[0]
     if n_train in config.without_features:
-        weight = max(config.weights)
-        penalty = regulariser(form, weight)
-        how = ScoreFit(config.iterations, *sizes, penalty, frequencies=0)
-        yield Arm(f"{form}_without_features", weight, how)
+        how = ScoreFit(config.iterations, *sizes, HjbResidual(1.0), frequencies=0)
+        yield Arm("residual_without_features", 1.0, how)
     if n_train in config.early_stopping:
-        long = round(config.iterations * COST_RATIO[form])
-        yield Arm(f"early_time_{form}", 0.0, ScoreFit(long, *sizes, early_stopping=True))
+        long = round(config.iterations * COST_RATIO["residual"])
+        yield Arm("early_time_residual", 0.0, ScoreFit(long, *sizes, early_stopping=True))
 
 
 def run_hjb_score(config: HjbScoreConfig, seeds: Sequence[int]) -> list[Row]:

@@ -71,6 +71,16 @@ _ENTRIES = (
         build=recipes.score,
     ),
     CatalogueEntry(
+        key="nonlinear_score",
+        title="Nonlinear score model",
+        dynamics="dX = (-(sigma^2/2) grad log q + sigma v) dt + sigma dW",
+        running="|v|^2/2 - div f",
+        interaction="0",
+        terminal="-E log pi",
+        fact="Noising by the Langevin dynamics of q: for pi = q nothing has to be learned.",
+        build=recipes.nonlinear_score,
+    ),
+    CatalogueEntry(
         key="probability_flow",
         title="Probability-flow ODE",
         dynamics="dx = (f + sigma v) dt",

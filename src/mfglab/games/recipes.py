@@ -22,6 +22,7 @@ from mfglab.games.dynamics import (
 )
 from mfglab.games.game import MeanFieldGame
 from mfglab.games.interactions import DiscountedFunctional, FisherInformation
+from mfglab.games.langevin import ReversedLangevin
 from mfglab.games.terminal import (
     Boltzmann,
     CrossEntropy,
@@ -65,6 +66,18 @@ def score(target: Density | None = None, process: NoisingProcess | None = None) 
         CrossEntropy(target or two_bumps()),
         horizon=process.horizon,
     )
+
+
+def nonlinear_score(
+    target: Density | None = None,
+    reference: GaussianMixture | None = None,
+    sigma: float = math.sqrt(2.0),
+    horizon: float = 1.0,
+) -> MeanFieldGame:
+    """Score game whose noising is the Langevin dynamics of ``reference`` (2405.15625)."""
+    dynamics = ReversedLangevin(reference or two_bumps(), sigma)
+    terminal = CrossEntropy(target or two_bumps())
+    return MeanFieldGame(dynamics, KineticMinusDivergence(dynamics), terminal, horizon=horizon)
 
 
 def probability_flow(

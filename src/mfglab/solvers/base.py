@@ -28,8 +28,8 @@ class Loss:
 class Solver(nn.Module, ABC):
     """A trainable player population: a game, networks, and five hooks.
 
-    Sub-classes set ``game`` and ``dim`` and implement the hooks below; training, evaluation,
-    tables and figures work with nothing else.
+    Sub-classes set ``game`` and ``dim`` and implement the abstract hooks below; training,
+    evaluation, tables and figures work with nothing else.
 
     Args:
         game: The mean-field game that is solved.

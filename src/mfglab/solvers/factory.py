@@ -13,6 +13,7 @@ from mfglab.config import (
     FlowMatchingConfig,
     ImplicitConfig,
     IncrementConfig,
+    NonlinearScoreConfig,
     NoRegulariserConfig,
     ObjectiveConfig,
     OrnsteinUhlenbeckConfig,
@@ -40,6 +41,7 @@ from mfglab.solvers.base import Solver
 from mfglab.solvers.cnf import Cnf
 from mfglab.solvers.equivariant import EquivariantScore
 from mfglab.solvers.flow_matching import FlowMatching
+from mfglab.solvers.nonlinear_score import NonlinearScoreModel
 from mfglab.solvers.objectives import Denoising, Explicit, Implicit, Objective
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.regularisers import HjbResidual, IncrementMismatch, Regulariser, ScorePde
@@ -138,5 +140,7 @@ def build_solver(
             return ScoreModel(dim, process, **settings)
         case WpoConfig():
             return KernelScoreModel(dim, **settings, generator=generator)
+        case NonlinearScoreConfig():
+            return NonlinearScoreModel(dim, **settings, generator=generator)
         case _:
             assert_never(config)

@@ -142,7 +142,8 @@ class IncrementMismatch(Regulariser):
     differentiated through. The mismatch m of the two sides has conditional mean -h r, but also
     noise of the same order from the Hessian, so that E m^2 would penalise curvature. The product
     of two mismatches m, m' with independent noise from one start is an unbiased estimate of
-    (h r)^2; it may be negative.
+    (h r)^2; it may be negative. Noise is random signs: moments up to the third are those of
+    Brownian increments, and the diagonal of the Hessian, which is most of that noise, drops out.
 
     Args:
         weight: Factor in the training loss.
@@ -157,7 +158,7 @@ class IncrementMismatch(Regulariser):
         self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
     ) -> Penalty:
         """The penalty at ``points``."""
-        noise = torch.randn((2, *points.y.shape), generator=generator).to(points.y)
+        noise = rademacher((2, *points.y.shape), generator, points.y)
         start = potential_and_gradient(model, points)
         sigma2 = model.process.diffusion(points.s).square()
         control = sigma2[:, None] * start[1].detach()
@@ -180,7 +181,7 @@ class IncrementMismatch(Regulariser):
             points: Where the steps start.
             start: ``psi`` (n,) and its gradient (n, d) there.
             control: ``b - f`` of the path, shape (n, d); the mean mismatch does not depend on it.
-            noise: Standard normal, shape (2, n, d).
+            noise: Independent entries of mean 0 and variance 1, shape (2, n, d).
         """
         s, y = points.s, points.y
         psi, gradient = start

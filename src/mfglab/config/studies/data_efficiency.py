@@ -29,7 +29,7 @@ class DataEfficiencyConfig(Section):
         ge=20,
         description="Optimiser steps of `sgm` and `hjb_sgm`; other arms get the time of `hjb_sgm`.",
     )
-    batch_size: int = Field(256, ge=1, description="Points a step.")
+    batch_size: int = Field(128, ge=1, description="Points a step.")
     width: int = Field(64, ge=1, description="Hidden width of the potential, three layers.")
     score_rate: float = Field(4e-3, gt=0, description="Learning rate of score models.")
     test_points: int = Field(1000, ge=64, description="Held-out points of W2 and score error.")

@@ -25,13 +25,11 @@ class HjbScoreConfig(Section):
     n_train: list[Annotated[int, Field(ge=10)]] = Field(
         [100, 20_000], min_length=1, description="Numbers of training points."
     )
-    forms: list[Form] = Field(
-        ["residual", "increment"],
+    weights: dict[Form, list[Annotated[float, Field(gt=0)]]] = Field(
+        {"residual": [0.1, 1.0], "increment": [1.0]},
         min_length=1,
-        description="Regularisers: squared HJB residual, Ito increments, equation of the score.",
-    )
-    weights: list[Annotated[float, Field(gt=0)]] = Field(
-        [0.1, 1.0], min_length=1, description="Weights of the regulariser."
+        description="Weights by form of the regulariser: squared HJB residual, Ito increments, "
+        "equation of the score.",
     )
     equal_time: list[Form] = Field(
         ["residual"], description="Forms whose training time a plain model also gets."
@@ -43,11 +41,11 @@ class HjbScoreConfig(Section):
     )
     without_features: list[int] = Field(
         [20_000],
-        description="Numbers of training points at which the first form is also trained without "
-        "Fourier features: the control of what a small residual proves.",
+        description="Numbers of training points at which the residual is also penalised in a net "
+        "without Fourier features: the control of what a small residual proves.",
     )
-    iterations: int = Field(1000, ge=20, description="Optimiser steps.")
-    batch_size: int = Field(256, ge=1, description="Points a step.")
+    iterations: int = Field(1500, ge=20, description="Optimiser steps.")
+    batch_size: int = Field(128, ge=1, description="Points a step.")
     learning_rate: float = Field(4e-3, gt=0, description="Initial learning rate, cosine decay.")
     width: int = Field(64, ge=1, description="Hidden width of the potential, three layers.")
     test_points: int = Field(4000, ge=64, description="Fresh noised points that measure errors.")

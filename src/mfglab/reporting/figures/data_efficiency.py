@@ -16,6 +16,7 @@ TITLES = {
     "sgm_time": "score model, time of HJB",
     "hjb_sgm": "HJB-regularised score model",
     "otflow": "OT-Flow, time of HJB",
+    "ndsm": "nonlinear score model",
 }
 #: Metric to its label, and whether its axis is logarithmic: excess likelihood may be negative.
 _METRICS = {
