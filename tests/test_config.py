@@ -137,7 +137,7 @@ def test_a_wrong_value_names_key_value_and_expectation(key, value, expected):
 @pytest.mark.parametrize(
     ("key", "known"),
     [
-        ("datasets.moons", "'toy', 'mixture', 'embedded_toy', 'digits', 'tabular'"),
+        ("datasets.moons", "'toy', 'composed_toy', 'mixture', 'embedded_toy', 'digits', 'tabular'"),
         ("models.flow.solver", "'cnf', 'otflow', 'score'"),
         ("models.score.solver.process", "'ou', 'vp', 've'"),
     ],

@@ -116,10 +116,7 @@ class KernelScoreModel(Solver):
         K = len(self.centres)
         least = K if self.leave_one_out else K + 1
         if len(x) < least:
-            raise ValueError(
-                f"{K} centres need at least {least} training points"
-                f"{'' if self.leave_one_out else ', disjoint from them'}, got {len(x)}"
-            )
+            raise ValueError(f"{K} centres need at least {least} training points, got {len(x)}")
         order = torch.randperm(len(x), generator=generator)
         self.place(x[order[:K]])
         return x if self.leave_one_out else x[order[K:]]
@@ -228,8 +225,8 @@ class KernelScoreModel(Solver):
         Args:
             n: Number of points.
             generator: Source of the noise.
-            steps: Steps of the exponential integrator.
-            process: Another noising than that of the game, Ornstein-Uhlenbeck for instance.
+            steps: Steps of the integrator.
+            process: Another noising than that of the game.
         """
         process = process or self.process
         law = self.kernels().double()
