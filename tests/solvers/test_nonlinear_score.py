@@ -82,7 +82,7 @@ def test_for_data_like_the_reference_the_value_function_is_known():
 def test_the_reference_is_fitted_and_belongs_to_the_game():
     model = make()
     x = law().sample(4000, rng(1))
-    model.prepare(x, rng(0))
+    model.prepare(x, rng())
     order = model.means[:, 0].argsort()
     torch.testing.assert_close(model.means[order], law().means, atol=0.08, rtol=0)
     torch.testing.assert_close(model.weights[order], law().weights, atol=0.06, rtol=0)
@@ -93,7 +93,7 @@ def test_the_reference_is_fitted_and_belongs_to_the_game():
     other.load_state_dict(model.state_dict())
     torch.testing.assert_close(other.reference.log_prob(x), model.reference.log_prob(x))
     with pytest.raises(ValueError, match="as many points, got 1"):
-        model.prepare(x[:1], rng(0))
+        model.prepare(x[:1], rng())
 
 
 def losses(model, x, chunks=40):
@@ -107,7 +107,7 @@ def test_the_control_variate_changes_the_variance_alone():
     found = {}
     for used in (True, False):
         model = make(control_variate=used)
-        model.prepare(x, rng(0))
+        model.prepare(x, rng())
         found[used] = losses(model, x)
     (with_it, small), (without, large) = found[True], found[False]
     assert abs(with_it - without) < 4 * math.hypot(small, large)
@@ -143,7 +143,7 @@ def test_the_reverse_process_returns_to_the_data():
 def test_without_correction_everything_is_the_reference():
     model = silent(make())
     x = law().sample(500, rng(1))
-    model.prepare(x, rng(0))
+    model.prepare(x, rng())
     torch.testing.assert_close(model.log_prob(x), model.reference.log_prob(x))
     torch.testing.assert_close(model.reconstruct(x), x)
     assert model.trajectories(x, 3).path.shape == (4, 500, 2)
@@ -153,7 +153,7 @@ def test_without_correction_everything_is_the_reference():
 def test_training_lowers_the_loss():
     model = make(components=1)  # one component for data with two: much is left to learn
     x = law().sample(512, rng(1))
-    model.prepare(x, rng(0))
+    model.prepare(x, rng())
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     before = model.validation_loss(x, rng(9)).item()
     for step in range(40):
