@@ -14,6 +14,7 @@ include: "workflow/rules/studies.smk"
 include: "workflow/rules/flow_ablation.smk"
 include: "workflow/rules/contamination.smk"
 include: "workflow/rules/equivariance.smk"
+include: "workflow/rules/bridge.smk"
 include: "workflow/rules/reporting.smk"
 
 

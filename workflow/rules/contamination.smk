@@ -72,5 +72,8 @@ rule figure_contamination:
         "../scripts/figure_contamination.py"
 
 
-STUDY_TABLES += [rules.study_contamination.output.runs, rules.table_contamination.output.table]
+STUDY_TABLES += [
+    rules.study_contamination.output.runs,
+    rules.table_contamination.output.table,
+]
 STUDY_FIGURES += [rules.figure_contamination.output.figure]

@@ -72,5 +72,8 @@ rule figure_equivariance:
         "../scripts/figure_equivariance.py"
 
 
-STUDY_TABLES += [rules.study_equivariance.output.runs, rules.table_equivariance.output.table]
+STUDY_TABLES += [
+    rules.study_equivariance.output.runs,
+    rules.table_equivariance.output.table,
+]
 STUDY_FIGURES += [rules.figure_equivariance.output.figure]

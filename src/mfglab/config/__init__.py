@@ -35,6 +35,7 @@ from mfglab.config.models import (
 )
 from mfglab.config.profile import Config
 from mfglab.config.studies import (
+    BridgeConfig,
     ClosedFormsConfig,
     ContaminationConfig,
     EquivarianceConfig,
@@ -46,6 +47,7 @@ from mfglab.config.tree import lookup, merge
 
 __all__ = [
     "DEFAULT_CONFIG",
+    "BridgeConfig",
     "ClosedFormsConfig",
     "CnfConfig",
     "Config",

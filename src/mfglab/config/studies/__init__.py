@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mfglab.config.base import Section
+from mfglab.config.studies.bridge import BridgeConfig
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.contamination import ContaminationConfig
 from mfglab.config.studies.equivariance import EquivarianceConfig
@@ -18,6 +19,10 @@ class StudiesConfig(Section):
     closed_forms: ClosedFormsConfig = Field(
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
+    )
+    bridge: BridgeConfig = Field(
+        default_factory=lambda: BridgeConfig.model_validate({}),
+        description="Soft Schroedinger bridges.",
     )
     contamination: ContaminationConfig = Field(
         default_factory=lambda: ContaminationConfig.model_validate({}),
@@ -34,6 +39,7 @@ class StudiesConfig(Section):
 
 
 __all__ = [
+    "BridgeConfig",
     "ClosedFormsConfig",
     "ContaminationConfig",
     "EquivarianceConfig",
