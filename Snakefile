@@ -15,6 +15,7 @@ include: "workflow/rules/flow_ablation.smk"
 include: "workflow/rules/contamination.smk"
 include: "workflow/rules/equivariance.smk"
 include: "workflow/rules/bridge.smk"
+include: "workflow/rules/boltzmann.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -19,6 +19,7 @@ from mfglab.config.data import (
 from mfglab.config.evaluation import EvaluationConfig
 from mfglab.config.loading import DEFAULT_CONFIG, load_config, parse_config, profile_paths
 from mfglab.config.models import (
+    BoltzmannConfig,
     CnfConfig,
     FlowBase,
     FlowMatchingConfig,
@@ -35,6 +36,7 @@ from mfglab.config.models import (
 )
 from mfglab.config.profile import Config
 from mfglab.config.studies import (
+    BoltzmannStudyConfig,
     BridgeConfig,
     ClosedFormsConfig,
     ContaminationConfig,
@@ -47,6 +49,8 @@ from mfglab.config.tree import lookup, merge
 
 __all__ = [
     "DEFAULT_CONFIG",
+    "BoltzmannConfig",
+    "BoltzmannStudyConfig",
     "BridgeConfig",
     "ClosedFormsConfig",
     "CnfConfig",

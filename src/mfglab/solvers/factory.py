@@ -7,6 +7,7 @@ from typing import assert_never
 import torch
 
 from mfglab.config import (
+    BoltzmannConfig,
     CnfConfig,
     FlowMatchingConfig,
     OrnsteinUhlenbeckConfig,
@@ -23,8 +24,10 @@ from mfglab.games.dynamics import (
     VarianceExploding,
     VariancePreserving,
 )
+from mfglab.games.energies import DoubleWell
 from mfglab.networks.symmetry import plane_rotations
 from mfglab.solvers.base import Solver
+from mfglab.solvers.boltzmann import BoltzmannGenerator
 from mfglab.solvers.cnf import Cnf
 from mfglab.solvers.equivariant import EquivariantScore
 from mfglab.solvers.flow_matching import FlowMatching
@@ -54,10 +57,14 @@ def build_solver(config: SolverConfig, dim: int, generator: torch.Generator) -> 
         dim: Space dimension d.
         generator: Source of the initial weights.
     """
-    settings = config.model_dump(exclude={"kind", "process", "parametrisation", "rotations"})
+    apart = {"kind", "process", "parametrisation", "rotations", "height", "distance"}
+    settings = config.model_dump(exclude=apart)
     match config:
         case CnfConfig():
             return Cnf(dim, **settings, generator=generator)
+        case BoltzmannConfig():  # before OT-Flow, whose settings it shares
+            energy = DoubleWell(config.height, config.distance)
+            return BoltzmannGenerator(dim, energy, **settings, generator=generator)
         case OtFlowConfig():
             return OtFlow(dim, **settings, generator=generator)
         case FlowMatchingConfig():

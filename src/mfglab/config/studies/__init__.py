@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mfglab.config.base import Section
+from mfglab.config.studies.boltzmann import BoltzmannStudyConfig
 from mfglab.config.studies.bridge import BridgeConfig
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.contamination import ContaminationConfig
@@ -19,6 +20,10 @@ class StudiesConfig(Section):
     closed_forms: ClosedFormsConfig = Field(
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
+    )
+    boltzmann: BoltzmannStudyConfig = Field(
+        default_factory=lambda: BoltzmannStudyConfig.model_validate({}),
+        description="Boltzmann generators of a double well.",
     )
     bridge: BridgeConfig = Field(
         default_factory=lambda: BridgeConfig.model_validate({}),
@@ -39,6 +44,7 @@ class StudiesConfig(Section):
 
 
 __all__ = [
+    "BoltzmannStudyConfig",
     "BridgeConfig",
     "ClosedFormsConfig",
     "ContaminationConfig",
