@@ -21,6 +21,8 @@ include: "workflow/rules/data_efficiency.smk"
 include: "workflow/rules/contamination.smk"
 include: "workflow/rules/equivariance.smk"
 include: "workflow/rules/memorisation.smk"
+include: "workflow/rules/bridge.smk"
+include: "workflow/rules/boltzmann.smk"
 include: "workflow/rules/reporting.smk"
 
 

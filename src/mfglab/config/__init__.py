@@ -20,6 +20,7 @@ from mfglab.config.data import (
 from mfglab.config.evaluation import EvaluationConfig
 from mfglab.config.loading import DEFAULT_CONFIG, load_config, parse_config, profile_paths
 from mfglab.config.models import (
+    BoltzmannConfig,
     CnfConfig,
     FlowBase,
     FlowMatchingConfig,
@@ -49,6 +50,8 @@ from mfglab.config.score_terms import (
     ScorePdeConfig,
 )
 from mfglab.config.studies import (
+    BoltzmannStudyConfig,
+    BridgeConfig,
     ClosedFormsConfig,
     ContaminationConfig,
     DataEfficiencyConfig,
@@ -70,6 +73,9 @@ from mfglab.config.tree import lookup, merge
 
 __all__ = [
     "DEFAULT_CONFIG",
+    "BoltzmannConfig",
+    "BoltzmannStudyConfig",
+    "BridgeConfig",
     "ClosedFormsConfig",
     "CnfConfig",
     "ComposedToyData",

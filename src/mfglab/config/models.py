@@ -74,6 +74,17 @@ class OtFlowConfig(FlowBase):
     )
 
 
+class BoltzmannConfig(OtFlowConfig):
+    """Boltzmann generator of a double well: OT-Flow's net in the generating direction."""
+
+    kind: Literal["boltzmann"]  # type: ignore[assignment]
+    terminal_weight: float = Field(
+        10.0, gt=0, description="Weight alpha of the terminal cost E[log rho_1 + V]."
+    )
+    height: float = Field(3.0, gt=0, description="Barrier of the double well.")
+    distance: float = Field(2.0, gt=0, description="Distance of the wells from the origin.")
+
+
 class OrnsteinUhlenbeckConfig(Section):
     """Noising dY = -rate Y ds + sqrt(sigma2) dW."""
 
@@ -232,7 +243,13 @@ class NonlinearScoreConfig(Section):
 
 
 SolverConfig = Annotated[
-    CnfConfig | OtFlowConfig | FlowMatchingConfig | ScoreConfig | NonlinearScoreConfig | WpoConfig,
+    CnfConfig
+    | OtFlowConfig
+    | FlowMatchingConfig
+    | BoltzmannConfig
+    | ScoreConfig
+    | NonlinearScoreConfig
+    | WpoConfig,
     Field(discriminator="kind"),
 ]
 

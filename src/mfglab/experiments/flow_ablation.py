@@ -31,7 +31,8 @@ MANY_STEPS = 32
 _CNF = {"kind": "cnf", "steps": 4}
 _OTFLOW = {"kind": "otflow", "steps": 4, "terminal_weight": 8}
 _CNF_TRAINING = {"learning_rate": 0.01}
-_OTFLOW_TRAINING = {"learning_rate": 0.1}
+_OTFLOW_TRAINING = {"learning_rate": 0.05}
+_OTFLOW_PACE = 1.5
 _MATCHING_TRAINING = {"learning_rate": 0.02, "ema_decay": 0.99}
 
 #: Arms by name. Learning rates and paces were chosen by the likelihood of validation points.
@@ -42,17 +43,19 @@ ARMS = MappingProxyType(
         "cnf_kinetic": Arm({**_CNF, "kinetic_weight": 1 / 8}, _CNF_TRAINING),
         "cnf_jacobian": Arm({**_CNF, "jacobian_weight": 1 / 16}, _CNF_TRAINING),
         "rnode": Arm({**_CNF, "kinetic_weight": 1 / 8, "jacobian_weight": 1 / 16}, _CNF_TRAINING),
-        "otflow": Arm({**_OTFLOW, "hjb_weight": 1}, _OTFLOW_TRAINING),
-        "otflow_kinetic_only": Arm({**_OTFLOW, "hjb_weight": 0}, _OTFLOW_TRAINING),
-        "otflow_hjb_only": Arm({**_OTFLOW, "hjb_weight": 1, "running_weight": 0}, _OTFLOW_TRAINING),
+        "otflow": Arm({**_OTFLOW, "hjb_weight": 1}, _OTFLOW_TRAINING, _OTFLOW_PACE),
+        "otflow_kinetic_only": Arm({**_OTFLOW, "hjb_weight": 0}, _OTFLOW_TRAINING, _OTFLOW_PACE),
+        "otflow_hjb_only": Arm(
+            {**_OTFLOW, "hjb_weight": 1, "running_weight": 0}, _OTFLOW_TRAINING, _OTFLOW_PACE
+        ),
         "otflow_squared": Arm(
-            {**_OTFLOW, "hjb_weight": 1, "hjb_form": "squared"}, _OTFLOW_TRAINING
+            {**_OTFLOW, "hjb_weight": 1, "hjb_form": "squared"}, _OTFLOW_TRAINING, _OTFLOW_PACE
         ),
         "matching_independent": Arm(
-            {"kind": "flow_matching", "coupling": "independent"}, _MATCHING_TRAINING, pace=5
+            {"kind": "flow_matching", "coupling": "independent"}, _MATCHING_TRAINING, pace=4
         ),
         "matching_optimal": Arm(
-            {"kind": "flow_matching", "coupling": "optimal"}, _MATCHING_TRAINING, pace=5
+            {"kind": "flow_matching", "coupling": "optimal"}, _MATCHING_TRAINING, pace=4
         ),
     }
 )

@@ -133,10 +133,13 @@ def w1w2_proximal(
 
 
 def boltzmann_generator(
-    energy: PointFunction | None = None, kinetic_weight: float = 1.0, horizon: float = 1.0
+    energy: PointFunction | None = None,
+    kinetic_weight: float = 1.0,
+    horizon: float = 1.0,
+    alpha: float = 1.0,
 ) -> MeanFieldGame:
-    """Flow of a known law towards ``exp(-energy)``."""
-    terminal = Boltzmann(energy or _double_well)
+    """Flow of a known law towards ``exp(-energy)``, with terminal weight ``alpha``."""
+    terminal = Boltzmann(energy or _double_well, alpha)
     return MeanFieldGame(Deterministic(), Kinetic(kinetic_weight), terminal, horizon=horizon)
 
 

@@ -7,6 +7,7 @@ from typing import assert_never
 import torch
 
 from mfglab.config import (
+    BoltzmannConfig,
     CnfConfig,
     DenoisingConfig,
     ExplicitConfig,
@@ -36,8 +37,10 @@ from mfglab.games.dynamics import (
     VarianceExploding,
     VariancePreserving,
 )
+from mfglab.games.energies import DoubleWell
 from mfglab.networks.symmetry import plane_rotations
 from mfglab.solvers.base import Solver
+from mfglab.solvers.boltzmann import BoltzmannGenerator
 from mfglab.solvers.cnf import Cnf
 from mfglab.solvers.equivariant import EquivariantScore
 from mfglab.solvers.flow_matching import FlowMatching
@@ -47,6 +50,12 @@ from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.regularisers import HjbResidual, IncrementMismatch, Regulariser, ScorePde
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
+
+#: Fields from which other objects are built; all others are passed to the solver as they are.
+_COMPOSED = {
+    *("kind", "process", "parametrisation", "objective", "regulariser", "rotations"),
+    *("height", "distance"),
+}
 
 
 def build_process(config: ProcessConfig) -> NoisingProcess:
@@ -117,11 +126,13 @@ def build_solver(
     Raises:
         ValueError: The objective needs a law and there is none.
     """
-    composed = {"kind", "process", "parametrisation", "objective", "regulariser", "rotations"}
-    settings = config.model_dump(exclude=composed)
+    settings = config.model_dump(exclude=_COMPOSED)
     match config:
         case CnfConfig():
             return Cnf(dim, **settings, generator=generator)
+        case BoltzmannConfig():  # before OT-Flow, whose settings it shares
+            energy = DoubleWell(config.height, config.distance)
+            return BoltzmannGenerator(dim, energy, **settings, generator=generator)
         case OtFlowConfig():
             return OtFlow(dim, **settings, generator=generator)
         case FlowMatchingConfig():

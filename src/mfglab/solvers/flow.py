@@ -74,6 +74,10 @@ class FlowSolver(Solver):
     def velocity(self, t: Tensor, x: Tensor) -> Tensor:
         """Velocity alone, shape (n, d)."""
 
+    def start_log_density(self, x: Tensor) -> Tensor:
+        """``log rho_0`` at ``x`` (n, d), up to a constant of the objective: unknown for data."""
+        return torch.zeros_like(x[:, 0])
+
     def objective(self, x: Tensor, steps: int) -> Loss:
         """Game value plus regularisers, with that of HJB the objective of arXiv:2006.00104."""
         # Stored by columns, as the networks work, points and velocities add without striding.
@@ -83,7 +87,8 @@ class FlowSolver(Solver):
         )
         assert run.costs is not None  # rates() always returns costs
         cost = run.costs.mean(0)
-        terminal = self.game.terminal.value(run.x, -run.costs[:, LOG_DET])
+        log_rho = self.start_log_density(x) - run.costs[:, LOG_DET]
+        terminal = self.game.terminal.value(run.x, log_rho)
         total = terminal + self.running_weight * cost[RUNNING]
         terms = {"terminal": terminal, "running": cost[RUNNING]}
         for name, (column, weight) in self.regularisers.items():

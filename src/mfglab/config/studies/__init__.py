@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from mfglab.config.base import Section
+from mfglab.config.studies.boltzmann import BoltzmannStudyConfig
+from mfglab.config.studies.bridge import BridgeConfig
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.contamination import ContaminationConfig
 from mfglab.config.studies.data_efficiency import DataEfficiencyConfig
@@ -65,9 +67,19 @@ class StudiesConfig(Section):
         default_factory=lambda: EquivarianceConfig.model_validate({}),
         description="Score models of a law with a symmetry.",
     )
+    boltzmann: BoltzmannStudyConfig = Field(
+        default_factory=lambda: BoltzmannStudyConfig.model_validate({}),
+        description="Boltzmann generators of a double well.",
+    )
+    bridge: BridgeConfig = Field(
+        default_factory=lambda: BridgeConfig.model_validate({}),
+        description="Soft Schroedinger bridges.",
+    )
 
 
 __all__ = [
+    "BoltzmannStudyConfig",
+    "BridgeConfig",
     "ClosedFormsConfig",
     "ContaminationConfig",
     "DataEfficiencyConfig",

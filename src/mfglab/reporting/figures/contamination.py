@@ -49,7 +49,7 @@ def contamination_curves(runs: pd.DataFrame) -> Figure:
             axes.fill_between(mean.index, low, high, color=colours[arm], alpha=0.15, lw=0)
         axes.set_title(title)
         axes.set_xlabel("noise / deviation of data" if kind == "noise" else "share of outliers")
-        axes.set_ylim(bottom=0)
+    grid[0].set_ylim(bottom=0)  # after all curves: the scale is shared
     grid[0].set_ylabel("W2 of samples to the clean law")
-    grid[0].legend(loc="upper left", fontsize=7)
+    grid[-1].legend(loc="upper left", fontsize=7)
     return figure
