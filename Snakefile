@@ -12,6 +12,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/generative.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/digits.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/reporting.smk"
 
 

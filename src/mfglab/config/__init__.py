@@ -33,7 +33,12 @@ from mfglab.config.models import (
     VariancePreservingConfig,
 )
 from mfglab.config.profile import Config
-from mfglab.config.studies import ClosedFormsConfig, DigitsStudyConfig, StudiesConfig
+from mfglab.config.studies import (
+    ClosedFormsConfig,
+    DigitsStudyConfig,
+    RobustnessConfig,
+    StudiesConfig,
+)
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
@@ -54,6 +59,7 @@ __all__ = [
     "OrnsteinUhlenbeckConfig",
     "OtFlowConfig",
     "ProcessConfig",
+    "RobustnessConfig",
     "RunConfig",
     "ScoreConfig",
     "Section",

@@ -86,10 +86,12 @@ class LineMixture:
 
     def cdf(self, x: Array) -> Array:
         """Distribution function, shape (n,); continuous from the right for atoms."""
-        offset = x[:, None] - self.means
         if self.variance == 0:
-            return np.asarray((offset >= 0) @ self.weights, dtype=np.float64)
-        out: Array = ndtr(offset / np.sqrt(self.variance)) @ self.weights
+            order = np.argsort(self.means)
+            below = np.searchsorted(self.means[order], x, side="right")
+            mass = np.concatenate([[0.0], np.cumsum(self.weights[order])])
+            return np.asarray(mass[below], dtype=np.float64)
+        out: Array = ndtr((x[:, None] - self.means) / np.sqrt(self.variance)) @ self.weights
         return out
 
     def score(self, x: Array) -> Array:

@@ -7,6 +7,7 @@ from pydantic import Field
 from mfglab.config.base import Section
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.digits import DigitsStudyConfig
+from mfglab.config.studies.robustness import RobustnessConfig
 
 
 class StudiesConfig(Section):
@@ -20,6 +21,10 @@ class StudiesConfig(Section):
         default_factory=lambda: DigitsStudyConfig.model_validate({}),
         description="Generated digits.",
     )
+    robustness: RobustnessConfig = Field(
+        default_factory=lambda: RobustnessConfig.model_validate({}),
+        description="Robustness sweeps.",
+    )
 
 
-__all__ = ["ClosedFormsConfig", "DigitsStudyConfig", "StudiesConfig"]
+__all__ = ["ClosedFormsConfig", "DigitsStudyConfig", "RobustnessConfig", "StudiesConfig"]
