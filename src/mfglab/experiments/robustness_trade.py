@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,7 @@ from mfglab.robustness.schedule import Array
 
 KICKS, WIDTH = 50, 0.005
 ERROR_SIZES, HORIZONS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5), (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+ADDED = tuple(itertools.product((1.0, 2.0, 3.0), (0.0, 0.05, 0.2), (20, 80)))
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def eps_and_sample(config: RobustnessConfig) -> TradeOff:
     eps = np.geomspace(1e-4, 1.0, 9)
     shape = (len(config.heat_sizes), len(eps))
     error, nearest, cells = np.zeros(shape), np.zeros(shape), []
-    names, repeats = ("modes", "atoms"), 3
+    names, repeats = ("modes", "atoms"), config.heat_repeats
     for (i, n), name, repeat in itertools.product(
         enumerate(config.heat_sizes), names, range(repeats)
     ):
@@ -131,14 +133,21 @@ def horizon_and_error(config: RobustnessConfig) -> TradeOff:
     return TradeOff(cells, arrays | {"total": error})
 
 
-def additivity(config: RobustnessConfig) -> list[Row]:
-    """All errors at once against the sum of the bounds of each error alone."""
+def additivity(
+    config: RobustnessConfig, cases: Sequence[tuple[float, float, int]] = ADDED
+) -> list[Row]:
+    """All errors at once against the sum of the bounds of each error alone.
+
+    Args:
+        config: Sizes.
+        cases: Horizon, size of the score error, steps.
+    """
     grid = Grid.around(HALF, max(config.grid_step, 0.025))
     reversal = Reversal(MODES, OU, EPS)
     clean, end = (grid.masses(law.pdf(grid.points)) for law in (MODES, MODES.noised(OU, EPS)))
     q = grid.masses(NORMAL.pdf(grid.points))
     rows: list[Row] = []
-    for T, size, n in itertools.product((1.0, 2.0, 3.0), (0.0, 0.05, 0.2), (20, 80)):
+    for T, size, n in cases:
         times = time_grid(EPS, T, n, True)
         p = grid.masses(MODES.noised(OU, T).pdf(grid.points))
 

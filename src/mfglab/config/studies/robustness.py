@@ -50,6 +50,7 @@ class RobustnessConfig(Section):
         min_length=2,
         description="Sizes N of the trade-off between early stopping and sample size.",
     )
+    heat_repeats: int = Field(8, ge=1, description="Independent samples of each size there.")
     circle_cells: int = Field(256, ge=32, description="Finite volumes of the circle.")
     circle_steps: int = Field(200, ge=10, description="Time steps on the circle.")
     circle_errors: list[float] = Field(

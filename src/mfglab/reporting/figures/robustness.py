@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from mfglab.reporting.figures.style import COLOURS, DATA_COLOUR
 
@@ -125,6 +126,7 @@ def _sweep(axes: Axes, panel: Panel, part: pd.DataFrame) -> None:
     anchor = int(0 if panel.guide > 0 else len(x) - 1)
     line = 0.5 * measured.iloc[anchor] * (x / x[anchor]) ** panel.guide
     axes.plot(x, line, ":", color="#999999", lw=1, label=f"slope {panel.guide:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(top=min(axes.get_ylim()[1], _TOP))
     axes.legend(fontsize=6.5)
 
@@ -191,7 +193,7 @@ def _map(
 ) -> None:
     image = axes.imshow(values, origin="lower", aspect="auto", cmap="viridis", norm=LogNorm())
     for name, (ticks, label) in (("y", rows), ("x", columns)):
-        words = [f"{v:.1g}" if v < 1 else f"{v:g}" for v in ticks]
+        words = [f"{v:.0e}" if 0 < v < 0.01 else f"{v:.2g}" if v < 10 else f"{v:g}" for v in ticks]
         _ticks(axes, name, words)
         (axes.set_ylabel if name == "y" else axes.set_xlabel)(label)
     for i, row in enumerate(values):
@@ -215,4 +217,4 @@ def _map(
 def _ticks(axes: Axes, name: str, words: Sequence[str]) -> None:
     axis = axes.yaxis if name == "y" else axes.xaxis
     axis.set_ticks(range(len(words)), words)
-    axis.set_tick_params(labelsize=7, length=0)
+    axis.set_tick_params(labelsize=6.5, length=0)
