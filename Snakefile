@@ -23,6 +23,7 @@ include: "workflow/rules/equivariance.smk"
 include: "workflow/rules/memorisation.smk"
 include: "workflow/rules/bridge.smk"
 include: "workflow/rules/boltzmann.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -66,6 +66,7 @@ from mfglab.config.studies import (
     MemorisationConfig,
     ParticleTraining,
     ProximalConfig,
+    RobustnessConfig,
     SmallModels,
     StudiesConfig,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "ProximalConfig",
     "RegulariserConfig",
     "ResidualConfig",
+    "RobustnessConfig",
     "RunConfig",
     "ScoreConfig",
     "ScorePdeConfig",

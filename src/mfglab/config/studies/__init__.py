@@ -17,6 +17,7 @@ from mfglab.config.studies.hjb_score import HjbScoreConfig
 from mfglab.config.studies.manifolds import ManifoldLaw, ManifoldsConfig, ProximalConfig
 from mfglab.config.studies.memorisation import MemorisationConfig
 from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, ParticleTraining
+from mfglab.config.studies.robustness import RobustnessConfig
 from mfglab.config.studies.small_models import SmallModels
 
 
@@ -75,6 +76,10 @@ class StudiesConfig(Section):
         default_factory=lambda: BridgeConfig.model_validate({}),
         description="Soft Schroedinger bridges.",
     )
+    robustness: RobustnessConfig = Field(
+        default_factory=lambda: RobustnessConfig.model_validate({}),
+        description="Robustness sweeps.",
+    )
 
 
 __all__ = [
@@ -94,6 +99,7 @@ __all__ = [
     "MemorisationConfig",
     "ParticleTraining",
     "ProximalConfig",
+    "RobustnessConfig",
     "SmallModels",
     "StudiesConfig",
 ]
