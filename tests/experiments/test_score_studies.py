@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from mfglab.config import DataEfficiencyConfig, HjbScoreConfig
-from mfglab.experiments.data_efficiency import ARMS, run_data_efficiency, sample_factors
+from mfglab.experiments.data_efficiency import run_data_efficiency, sample_factors
+from mfglab.experiments.efficiency_arms import ARMS
 from mfglab.experiments.hjb_score import arms, regulariser, run_hjb_score, study_law
 from mfglab.experiments.score_fits import COST_RATIO, median_residual, score_error
 from mfglab.games.closed_forms.score_game import noised_log_density, noised_score

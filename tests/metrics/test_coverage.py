@@ -1,11 +1,11 @@
-"""Precision, recall and nearest neighbours."""
+"""Precision and recall."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mfglab.metrics.coverage import nearest, precision_recall
+from mfglab.metrics.coverage import precision_recall
 
 
 def normal(n, d=3, seed=0, shift=0.0):
@@ -34,14 +34,6 @@ def test_balls_reach_the_kth_neighbour_and_no_further():
     data = np.array([[0.0], [1.0], [3.0]])  # radii 1, 1, 2 for k = 1
     assert precision_recall(data, np.array([[2.0], [5.0]]), k=1).precision == 1.0
     assert precision_recall(data, np.array([[2.0], [5.1]]), k=1).precision == 0.5
-
-
-def test_nearest_is_the_brute_force_answer():
-    x, y = normal(30), normal(50, seed=1)
-    found = nearest(x, y)
-    distance = np.linalg.norm(x[:, None] - y[None], axis=2)
-    np.testing.assert_array_equal(found.index, distance.argmin(1))
-    np.testing.assert_allclose(found.distance, distance.min(1))
 
 
 @pytest.mark.parametrize(

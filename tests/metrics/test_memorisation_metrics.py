@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mfglab.metrics.memorisation import nearest_distances, nearest_points, outlier_rate
+from mfglab.metrics.memorisation import nearest, nearest_points, outlier_rate
 
 
 def test_distances_are_those_of_brute_force():
     rng = np.random.default_rng(0)
     x, training = rng.normal(size=(50, 3)), rng.normal(size=(20, 3))
-    brute = np.linalg.norm(x[:, None] - training, axis=2).min(1)
-    assert nearest_distances(x, training) == pytest.approx(brute)
+    brute = np.linalg.norm(x[:, None] - training, axis=2)
+    found = nearest(x, training)
+    assert found.distance == pytest.approx(brute.min(1))
+    assert (found.index == brute.argmin(1)).all()
 
 
 def test_copies_and_fresh_points():

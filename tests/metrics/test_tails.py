@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mfglab.datasets.heavy_tails import StudentT
-from mfglab.metrics.nearest import nearest_ratio
 from mfglab.metrics.tails import empirical_survival, tail_errors
 
 LAW = StudentT(1.0)
@@ -43,10 +42,3 @@ def test_beyond_the_largest_radius_the_tail_counts_as_half_a_point():
 def test_radii_must_be_finite():
     with pytest.raises(ValueError, match="need finite radii"):
         errors(np.array([1.0, np.nan]))
-
-
-def test_copies_of_training_points_have_ratio_zero_and_fresh_points_one():
-    rng = np.random.default_rng(0)
-    train, fresh, other = rng.normal(size=(3, 500, 2))
-    assert nearest_ratio(train, train, fresh) == 0
-    assert nearest_ratio(other, train, fresh) == pytest.approx(1, abs=0.15)

@@ -11,5 +11,5 @@ with stage(snakemake) as job:
     config = DataEfficiencyConfig.model_validate(job.config_value("studies.data_efficiency"))
     runs = pd.DataFrame(run_data_efficiency(config, job.config_value("seeds")))
     write_csv(runs, job.output("runs"), ["law", "n_train", "arm", "seed"])
-    keys = ["law", "metric", "baseline", "seed"]
+    keys = ["law", "metric", "arm", "baseline", "seed"]
     write_csv(sample_factors(runs), job.output("factors"), keys)

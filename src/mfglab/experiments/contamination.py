@@ -19,6 +19,7 @@ from mfglab.datasets.contamination import CONTAMINATIONS
 from mfglab.datasets.splits import Splits, split_law
 from mfglab.datasets.toys import Moons
 from mfglab.experiments.arms import Arm, train_arm
+from mfglab.experiments.nonparametric import fit_particles
 from mfglab.metrics.wasserstein import TransportDistances, transport_distances
 from mfglab.training.seeds import stream
 
@@ -27,8 +28,10 @@ Condition = tuple[str, float]
 Key = tuple[str, Condition]
 CLEAN: Condition = ("clean", 0.0)
 DATA = "data"
+PARTICLES = "particles"
 
-#: Models by name; another one needs an entry here and nothing else.
+#: Models by name; another one needs an entry here and nothing else. Particles come beside them:
+#: they are no trained model.
 ARMS = MappingProxyType(
     {
         "otflow": Arm(
@@ -49,6 +52,11 @@ ARMS = MappingProxyType(
         ),
         "matching": Arm(
             {"kind": "flow_matching"}, {"learning_rate": 0.02, "ema_decay": 0.99}, pace=3
+        ),
+        "kernels": Arm(
+            {"kind": "wpo", "centres": 500, "score_weight": 0.0, "likelihood_weight": 1.0},
+            {"learning_rate": 0.005, "batch_size": 64},
+            pace=2,
         ),
     }
 )
@@ -105,6 +113,8 @@ def distances_of(
         with torch.no_grad():
             drawn = solver.sample(2 * config.transport_points, stream("samples", seed)).numpy()
         samples[name] = drawn
+    cloud = fit_particles(torch.from_numpy(splits.train), seed, 2 * config.transport_points)
+    samples[PARTICLES] = cloud.particles.numpy()
     test = clean.test.astype(np.float64)
     return {name: against(x, test, config.transport_points) for name, x in samples.items()}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,125 +14,20 @@ from mfglab.config import DataEfficiencyConfig
 from mfglab.datasets.law import Law
 from mfglab.datasets.mixtures import MixtureBacked, mixture_2d, ring_mixture
 from mfglab.datasets.toys import Moons
-from mfglab.experiments.score_fits import COST_RATIO, ScoreFit, fit_quietly, fit_score, score_error
+from mfglab.experiments.efficiency_arms import ARMS, Task
+from mfglab.experiments.nonparametric import ParticleCloud
+from mfglab.experiments.score_fits import score_error
 from mfglab.metrics.wasserstein import transport_distances
 from mfglab.solvers.base import Solver
-from mfglab.solvers.nonlinear_score import NonlinearScoreModel
-from mfglab.solvers.otflow import OtFlow
-from mfglab.solvers.regularisers import HjbResidual
 from mfglab.solvers.score import ScoreModel
 from mfglab.training.seeds import stream
 
 Row = dict[str, float | str]
 
-#: CPU time of one OT-Flow step over that of one step of plain score matching: 4 Runge-Kutta steps,
-#: batch 128, one thread, measured once.
-_OTFLOW_COST = 3.1
-
 LAWS: Mapping[str, Callable[[], Law]] = {
     "mixture_2d": mixture_2d,
     "ring": lambda: ring_mixture(8, 1.6, 0.15),
     "moons": Moons,
-}
-
-
-@dataclass(frozen=True)
-class Task:
-    """What an arm is given.
-
-    Args:
-        x: Training points (n, d), float64.
-        config: Settings of the study.
-        seed: Seed of weights, batches and noise.
-    """
-
-    x: Tensor
-    config: DataEfficiencyConfig
-    seed: int
-
-    def score_fit(self) -> ScoreFit:
-        """Plain denoising score matching."""
-        config = self.config
-        return ScoreFit(config.iterations, config.batch_size, config.score_rate, config.width)
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A model of the comparison.
-
-    Args:
-        train: Returns the trained model, which has :meth:`Solver.sample`.
-        likelihood: Whether :meth:`Solver.log_prob` is defined.
-    """
-
-    train: Callable[[Task], Solver]
-    likelihood: bool = True
-
-
-def train_sgm(task: Task) -> Solver:
-    """Plain denoising score matching."""
-    return fit_score(task.x, task.score_fit(), task.seed)
-
-
-def train_sgm_time(task: Task) -> Solver:
-    """Plain denoising score matching for the time of the regularised model."""
-    long = round(task.config.iterations * COST_RATIO["residual"])
-    return fit_score(task.x, replace(task.score_fit(), iterations=long), task.seed)
-
-
-def train_hjb_sgm(task: Task) -> Solver:
-    """Score matching with the HJB residual as regulariser."""
-    how = replace(task.score_fit(), regulariser=HjbResidual(task.config.hjb_weight))
-    return fit_score(task.x, how, task.seed)
-
-
-def train_otflow(task: Task) -> Solver:
-    """OT-Flow with the settings of its toy problems, for the time of the regularised model."""
-    config = task.config
-    iterations = max(1, round(config.iterations * COST_RATIO["residual"] / _OTFLOW_COST))
-    model = OtFlow(
-        task.x.shape[1],
-        terminal_weight=8.0,
-        hjb_weight=1.0,
-        steps=4,
-        steps_val=12,
-        generator=stream("weights", task.seed),
-    )
-    settings = {"iterations": iterations, "batch_size": config.batch_size, "learning_rate": 0.05}
-    settings |= {"val_every": iterations}
-    points = task.x.float()
-    fit_quietly(model, points, points[: config.batch_size], settings, task.seed)
-    return model
-
-
-def train_ndsm(task: Task) -> Solver:
-    """Score matching with nonlinear noising, as many steps as `sgm`; its paths cost extra."""
-    config = task.config
-    points = task.x.float()
-    model = NonlinearScoreModel(
-        points.shape[1],
-        components=min(8, len(points) // 5),
-        width=config.width,
-        generator=stream("weights", task.seed),
-    )
-    settings = {
-        "iterations": config.iterations,
-        "batch_size": max(1, config.batch_size // model.pairs),
-        "learning_rate": config.score_rate,
-        "val_every": config.iterations,
-        "gradient_clip": 1.0,
-    }
-    fit_quietly(model, points, points[: config.batch_size], settings, task.seed)
-    return model
-
-
-#: The models of the study by name. A new one is one entry here and a name in `arms`.
-ARMS: Mapping[str, Arm] = {
-    "sgm": Arm(train_sgm),
-    "sgm_time": Arm(train_sgm_time),
-    "hjb_sgm": Arm(train_hjb_sgm),
-    "otflow": Arm(train_otflow),
-    "ndsm": Arm(train_ndsm),
 }
 
 
@@ -163,7 +58,7 @@ def run_data_efficiency(config: DataEfficiencyConfig, seeds: Sequence[int]) -> l
 
 
 def measure(
-    model: Solver,
+    model: Solver | ParticleCloud,
     law: Law,
     test: Tensor,
     config: DataEfficiencyConfig,
@@ -180,7 +75,10 @@ def measure(
     x = test[: config.nll_points]
     with torch.no_grad():
         samples = model.sample(n, stream("efficiency samples", seed)).numpy()
-        nll = -float(model.log_prob(x).mean()) if likelihood else float("nan")
+        nll = float("nan")
+        if likelihood:
+            assert isinstance(model, Solver)
+            nll = -float(model.log_prob(x).mean())
     w2 = transport_distances(samples, test[:n].numpy()).w2
     floor = transport_distances(test[n:].numpy(), test[:n].numpy()).w2
     error = excess = float("nan")
@@ -199,35 +97,34 @@ def measure(
 
 def sample_factors(
     runs: pd.DataFrame,
-    arm: str = "hjb_sgm",
+    arms: Sequence[str] = ("hjb_sgm", "wpo", "gpa"),
     baselines: Sequence[str] = ("sgm", "sgm_time"),
     metrics: Sequence[str] = ("score_error", "w2"),
 ) -> pd.DataFrame:
-    """By what factor more points a baseline needs for the error that ``arm`` reaches.
+    """By what factor more points a baseline needs for the error that an arm reaches.
 
     For each law, seed, metric and baseline a line ``log error = a + b log N`` is fitted to both.
     At the geometric mean N of the sizes the baseline has the error e; ``sample_factor`` is that N
-    over the size at which the line of ``arm`` reaches e. It is the horizontal distance of the
-    curves, at equal error; a number is missing where the line of ``arm`` does not fall.
+    over the size at which the line of the arm reaches e. It is the horizontal distance of the
+    curves, at equal error; a number is missing where the line of the arm does not fall.
 
     Returns:
-        One row a law, metric, baseline and seed, with ``sample_factor`` and both slopes.
+        One row a law, metric, arm, baseline and seed, with ``sample_factor`` and both slopes.
     """
-    rows = []
+    rows: list[dict[str, object]] = []
     for (law, seed), group in runs.groupby(["law", "seed"], sort=True):
         curves = dict(list(group.groupby("arm", sort=True)))
-        for metric in metrics:
-            for baseline in baselines:
-                if baseline not in curves or arm not in curves:
-                    continue
-                theirs, ours = (_line(curves[name], metric) for name in (baseline, arm))
-                if theirs is None or ours is None:
-                    continue
-                (slope, level), (own_slope, own_level) = theirs, ours
-                shift = (own_level - level) / own_slope if own_slope < 0 else np.nan
-                row = {"law": law, "metric": metric, "baseline": baseline, "seed": seed}
-                row |= {"sample_factor": float(np.exp(shift))}
-                rows.append(row | {"slope": own_slope, "baseline_slope": slope})
+        for metric, arm, baseline in itertools.product(metrics, arms, baselines):
+            if baseline not in curves or arm not in curves:
+                continue
+            theirs, ours = (_line(curves[name], metric) for name in (baseline, arm))
+            if theirs is None or ours is None:
+                continue
+            (slope, level), (own_slope, own_level) = theirs, ours
+            shift = (own_level - level) / own_slope if own_slope < 0 else np.nan
+            row: dict[str, object] = {"law": law, "metric": metric, "arm": arm}
+            row |= {"baseline": baseline, "seed": seed, "sample_factor": float(np.exp(shift))}
+            rows.append(row | {"slope": own_slope, "baseline_slope": slope})
     return pd.DataFrame(rows)
 
 

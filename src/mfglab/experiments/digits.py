@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mfglab.config import DigitsStudyConfig
 from mfglab.datasets.splits import Splits
-from mfglab.metrics.coverage import nearest, precision_recall
+from mfglab.metrics.coverage import precision_recall
+from mfglab.metrics.memorisation import nearest, nearest_points
 from mfglab.solvers.base import Solver
 from mfglab.training.seeds import stream
 
@@ -76,11 +77,10 @@ def judge_digits(x: Array, splits: Splits, net: FeatureNet, neighbours: int) -> 
     coverage = precision_recall(net.features(test), net.features(x), neighbours)
     p = net.probabilities(x)
     share = p.mean(axis=0)
-    fresh = np.median(nearest(test, train).distance)
     return DigitMetrics(
         precision=coverage.precision,
         recall=coverage.recall,
-        neighbour_ratio=float(np.median(nearest(x, train).distance) / fresh),
+        neighbour_ratio=nearest_points(x, test, train).ratio,
         confidence=float(p.max(axis=1).mean()),
         classes=float(np.exp(-(share * np.log(share + 1e-300)).sum())),
     )

@@ -14,7 +14,7 @@ from mfglab.config import GpaConfig, ParticleTraining
 from mfglab.datasets.mixtures import MixtureLaw
 from mfglab.games.densities import GaussianMixture
 from mfglab.games.divergences import KL
-from mfglab.metrics.nearest import nearest_ratio
+from mfglab.metrics.memorisation import nearest_points
 from mfglab.metrics.wasserstein import transport_distances
 from mfglab.solvers.particles import DivergedError, ParticleFlow, ParticleRun, ParticleSettings
 from mfglab.training.seeds import stream
@@ -170,7 +170,7 @@ def _measure(
         w2_reached=reached,
         w2_fresh=to_fresh,
         w2_fresh_ratio=to_fresh / transport_distances(fresh, other).w2,
-        nearest_ratio=nearest_ratio(particles, train, fresh) if run else math.nan,
+        nearest_ratio=nearest_points(particles, fresh, train).ratio if run else math.nan,
         kinetic_energy=float(run.kinetic_energy[-last:].mean()) if run else math.nan,
         max_speed=float(run.max_speed.max()) if run else math.nan,
         speed_bound=math.inf if arm.lipschitz is None else arm.lipschitz,

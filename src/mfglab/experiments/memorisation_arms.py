@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mfglab.config import MemorisationConfig, TrainingConfig
 from mfglab.datasets.law import Law
+from mfglab.experiments.nonparametric import fit_particles
 from mfglab.games.closed_forms.kernel_density import KernelMixture, select_variance
 from mfglab.games.dynamics import OrnsteinUhlenbeck
 from mfglab.metrics.wasserstein import transport_distances
@@ -165,6 +166,13 @@ def leave_one_out(problem: Problem, config: MemorisationConfig, work: Path) -> I
     yield _learned(model, problem, config, work, 50)
 
 
+def particles(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
+    """Particles of the gradient flow to the training set: as many as points, and three times."""
+    for multiple in (1, 3):
+        cloud = fit_particles(problem.train, problem.seed, multiple * len(problem.train))
+        yield Outcome(cloud.particles, math.nan, setting=f"M = {multiple} N")
+
+
 #: Arms by name. Each gets its own rows of the table and its own entry in the figure.
 ARMS: dict[str, Arm] = {
     "empirical": empirical,
@@ -173,6 +181,7 @@ ARMS: dict[str, Arm] = {
     "wpo": published,
     "wpo_robust": robust,
     "wpo_leave_one_out": leave_one_out,
+    "gpa": particles,
 }
 #: Arms that are compared in more than two dimensions.
 KERNEL_ARMS: dict[str, Arm] = {name: ARMS[name] for name in ("isotropic", "wpo", "wpo_robust")}

@@ -1,11 +1,10 @@
-"""Fidelity and diversity of samples in a feature space, and their nearest neighbours."""
+"""Fidelity and diversity of samples in a feature space."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from mfglab.metrics.samples import Points, require_finite
@@ -46,30 +45,6 @@ def precision_recall(data: Points, generated: Points, k: int = 3) -> PrecisionRe
     return PrecisionRecall(
         precision=_covered(generated, data, k), recall=_covered(data, generated, k)
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Nearest:
-    """Nearest reference point of each query.
-
-    Args:
-        index: Row of the reference, shape (n,).
-        distance: Euclidean distance, shape (n,).
-    """
-
-    index: NDArray[np.int64]
-    distance: Points
-
-
-def nearest(queries: Points, reference: Points) -> Nearest:
-    """Nearest point of ``reference`` (m, d) to each of ``queries`` (n, d).
-
-    Raises:
-        ValueError: A value is not finite.
-    """
-    require_finite(queries=queries, reference=reference)
-    distance, index = cKDTree(reference).query(queries)
-    return Nearest(np.asarray(index, dtype=np.int64), np.asarray(distance, dtype=np.float64))
 
 
 def _covered(queries: Points, centres: Points, k: int) -> float:

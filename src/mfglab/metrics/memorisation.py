@@ -26,11 +26,28 @@ class NearestPoints:
     copied: float
 
 
-def nearest_distances(x: Points, training: Points) -> NDArray[np.float64]:
-    """Euclidean distance of each point of ``x`` (n, d) to the nearest of ``training`` (N, d)."""
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """Nearest training point of each query.
+
+    Args:
+        index: Row of the training set, shape (n,).
+        distance: Euclidean distance, shape (n,).
+    """
+
+    index: NDArray[np.int64]
+    distance: NDArray[np.float64]
+
+
+def nearest(x: Points, training: Points) -> Nearest:
+    """The nearest of ``training`` (N, d) to each point of ``x`` (n, d).
+
+    Raises:
+        ValueError: A value is not finite.
+    """
     require_finite(x=x, training=training)
-    distance: NDArray[np.float64] = cKDTree(training).query(x)[0]
-    return distance
+    distance, index = cKDTree(training).query(x)
+    return Nearest(np.asarray(index, dtype=np.int64), np.asarray(distance, dtype=np.float64))
 
 
 def nearest_points(generated: Points, held_out: Points, training: Points) -> NearestPoints:
@@ -39,8 +56,8 @@ def nearest_points(generated: Points, held_out: Points, training: Points) -> Nea
     Raises:
         ValueError: A value is not finite, or half of the held-out points are training points.
     """
-    ours = nearest_distances(generated, training)
-    fresh = nearest_distances(held_out, training)
+    ours = nearest(generated, training).distance
+    fresh = nearest(held_out, training).distance
     typical = float(np.median(fresh))
     if typical == 0:
         raise ValueError("half of the held-out points are training points: no ratio is defined")

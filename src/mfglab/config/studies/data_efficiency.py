@@ -19,7 +19,7 @@ class DataEfficiencyConfig(Section):
         [50, 200, 1000], min_length=2, description="Numbers of training points."
     )
     arms: list[str] = Field(
-        ["sgm", "sgm_time", "hjb_sgm", "otflow"],
+        ["sgm", "sgm_time", "hjb_sgm", "otflow", "wpo", "gpa"],
         min_length=1,
         description="Models, names of the table of arms of the study.",
     )

@@ -15,6 +15,8 @@ TITLES = {
     "cnf": "CNF",
     "score": "score model",
     "matching": "flow matching",
+    "kernels": "WPO kernels",
+    "particles": "particles (GPA)",
 }
 PANELS = {"uniform": "uniform outliers", "cluster": "a far cluster", "noise": "noise on all points"}
 

@@ -17,6 +17,8 @@ TITLES = {
     "hjb_sgm": "HJB-regularised score model",
     "otflow": "OT-Flow, time of HJB",
     "ndsm": "nonlinear score model",
+    "wpo": "WPO kernels",
+    "gpa": "particles (GPA)",
 }
 #: Metric to its label, and whether its axis is logarithmic: excess likelihood may be negative.
 _METRICS = {

@@ -24,6 +24,7 @@ TITLES = {
     "wpo": "WPO, published",
     "wpo_robust": "WPO, likelihood",
     "wpo_leave_one_out": "WPO, leave one out",
+    "gpa": "Particles (GPA)",
 }
 #: Pictured arms, with what is written above them.
 PANELS = {

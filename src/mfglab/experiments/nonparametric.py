@@ -1,0 +1,115 @@
+"""Generators without a trained flow or score, for studies that compare all families.
+
+Kernels (WPO) and particles (GPA) are made of the training points alone, without further data.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mfglab.config import TrainingConfig
+from mfglab.games.closed_forms.kernel_density import select_variance
+from mfglab.games.divergences import KL
+from mfglab.solvers.particles import ParticleFlow, ParticleSettings
+from mfglab.solvers.wpo import KernelScoreModel
+from mfglab.training.fit import fit
+from mfglab.training.seeds import stream
+
+#: Variances of round kernels that validation points choose from, in units of the data variance.
+CANDIDATES = (1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 7e-3, 0.012, 0.02, 0.035, 0.06, 0.1, 0.2, 0.4)
+#: Particles move by the gradient flow of KL with Lipschitz constant 1, as in the study ``gpa``.
+PARTICLES = ParticleSettings(
+    lipschitz=1.0, steps=450, step=0.5, final_step=0.05, ascent_steps=3, learning_rate=1e-3
+)
+
+
+def fit_kernels(
+    x: Tensor, seed: int, *, iterations: int = 300, batch_size: int = 64, centres: int = 1000
+) -> KernelScoreModel:
+    """Kernels at four fifths of the points, chosen on the last fifth.
+
+    Precisions are trained by the likelihood of the centres, each without its own kernel; training
+    starts from the round kernels that are best on validation points.
+
+    Args:
+        x: Training points (n, d), at least 10.
+        seed: Seed of weights and batches.
+        iterations: Optimiser steps.
+        batch_size: Points a step.
+        centres: Kernels at most.
+
+    Raises:
+        ValueError: There are fewer than 10 points.
+    """
+    if len(x) < 10:
+        raise ValueError(f"kernels need at least 10 points, got {len(x)}")
+    order = torch.randperm(len(x), generator=stream("kernel split", seed))
+    cut = len(x) // 5
+    val, train = x[order[:cut]].double(), x[order[cut:][:centres]].double()
+    model = KernelScoreModel(
+        x.shape[1],
+        centres=len(train),
+        score_weight=0.0,
+        likelihood_weight=1.0,
+        leave_one_out=True,
+        generator=stream("kernel weights", seed),
+    )
+    model.place(train.float())
+    scale = float(train.var(0).mean())
+    model.net.start_round(1 / select_variance(train, val, [scale * c for c in CANDIDATES]))
+    settings = {"iterations": iterations, "batch_size": batch_size, "learning_rate": 1e-3}
+    settings |= {"val_every": max(1, iterations // 10)}
+    with tempfile.TemporaryDirectory() as folder:
+        fit(
+            model,
+            train.float(),
+            val.float(),
+            TrainingConfig.model_validate(settings),
+            seed=seed,
+            folder=Path(folder) / "work",
+            progress=False,
+        )
+    return model
+
+
+class ParticleCloud(nn.Module):
+    """Final particles of a gradient flow as a generator: samples are drawn among them.
+
+    Args:
+        particles: Positions (m, d).
+    """
+
+    def __init__(self, particles: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("particles", particles)
+        self.particles: Tensor
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """``n`` particles, shape (n, d): without repetition as far as there are enough."""
+        m = len(self.particles)
+        rounds = [torch.randperm(m, generator=generator) for _ in range(-(-n // m))]
+        return self.particles[torch.cat(rounds)[:n]]
+
+
+def fit_particles(
+    x: Tensor, seed: int, count: int, settings: ParticleSettings = PARTICLES
+) -> ParticleCloud:
+    """Particles that start from a Gaussian with the moments of ``x`` (n, d) and flow towards it.
+
+    Args:
+        x: Training points (n, d).
+        seed: Seed of start and discriminator.
+        count: Particles.
+        settings: How the flow is run.
+
+    Raises:
+        DivergedError: A coordinate is not finite or out of bounds.
+    """
+    z = torch.randn(count, x.shape[1], generator=stream("particle start", seed, count))
+    start = x.mean(0).float() + x.std(0).float() * z
+    flow = ParticleFlow(KL(), x.float(), settings, generator=stream("particle critic", seed))
+    return ParticleCloud(flow.run(start).particles.double())
