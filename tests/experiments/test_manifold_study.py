@@ -32,7 +32,8 @@ def test_every_arm_has_a_row_of_finite_numbers(outcome):
     undefined = {
         "otflow": {"slope_mean", "slope_max", "charged_ratio"},
         "score": {
-            *("slope_mean", "slope_max", "charged_ratio", "hjb", "hjb_flipped"),
+            *("slope_mean", "slope_max", "charged_ratio"),
+            *("hjb", "hjb_flipped", "hjb_sign_ratio"),
             *("kinetic", "kinetic_ratio", "speed_variation"),
         },
     }

@@ -91,6 +91,8 @@ class ManifoldMetrics:
             ``d_t Phi - |grad Phi|^2/2``, ``v = -grad Phi``; unit of |v|^2. Taking the deviation
             removes a drift of Phi in time, which moves nothing.
         hjb_flipped: The same with a plus: the sign in the paper's released code.
+        hjb_sign_ratio: ``hjb / hjb_flipped``; small for a value function, one for a potential whose
+            time derivative is unrelated to its gradient, or absent.
         nll: Negative log-likelihood of test points, nats. The law has no density: a low number is
             no merit, a number without bound is what breaks maximum likelihood.
     """
@@ -115,6 +117,7 @@ class ManifoldMetrics:
     slope_max: float
     hjb: float
     hjb_flipped: float
+    hjb_sign_ratio: float
     nll: float
 
     def row(self) -> dict[str, float]:
@@ -179,6 +182,7 @@ def measure(
         slope_max=slopes[1],
         hjb=hjb[0],
         hjb_flipped=hjb[1],
+        hjb_sign_ratio=hjb[0] / hjb[1],
         nll=nll,
     )
     return metrics, law.coordinates(runs[0].x)
