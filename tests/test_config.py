@@ -138,7 +138,7 @@ def test_a_wrong_value_names_key_value_and_expectation(key, value, expected):
     ("key", "known"),
     [
         ("datasets.moons", "'toy', 'mixture', 'embedded_toy', 'digits', 'tabular'"),
-        ("models.flow.solver", "'cnf', 'otflow', 'score'"),
+        ("models.flow.solver", "'cnf', 'otflow', 'flow_matching', 'boltzmann', 'score'"),
         ("models.score.solver.process", "'ou', 'vp', 've'"),
     ],
 )
