@@ -138,7 +138,10 @@ def test_a_wrong_value_names_key_value_and_expectation(key, value, expected):
     ("key", "known"),
     [
         ("datasets.moons", "'toy', 'composed_toy', 'mixture', 'embedded_toy', 'digits', 'tabular'"),
-        ("models.flow.solver", "'cnf', 'otflow', 'score'"),
+        (
+            "models.flow.solver",
+            "'cnf', 'otflow', 'flow_matching', 'boltzmann', 'score', 'nonlinear_score', 'wpo'",
+        ),
         ("models.score.solver.process", "'ou', 'vp', 've'"),
     ],
 )
