@@ -74,6 +74,19 @@ def test_rows_come_from_the_ledger_in_the_order_of_the_claims(files):
     assert "| a paper, Fig. 2 | not reproduced | 1.5 [1.25, 1.75] | 3 |" in second
 
 
+def test_verdicts_are_counted_by_paper(files):
+    judge(files)
+    files[2].write_text(
+        CLAIMS.replace('paper: "a paper", locator: "Table 1"', "paper: B, locator: x")
+    )
+    refresh_readme(*files)
+    text = files[0].read_text()
+    assert "| Paper | not reproduced | not run yet |" in text
+    assert "| B |  | 1 |" in text
+    assert "| a paper | 1 |  |" in text
+    assert text.index("| a paper | 1 |") < text.index("<details>") < text.index("| Paths")
+
+
 def test_refreshing_twice_changes_nothing(files):
     assert not is_fresh(*files)
     assert refresh_readme(*files)

@@ -71,18 +71,18 @@ def with_table(text: str, table: str, readme: Path) -> str:
 
 
 def claims_table(claims: Sequence[Claim], ledger: Path) -> str:
-    """One line of counts and one row a claim, as Markdown.
+    """Counts by paper and, folded, one row a claim, as Markdown.
 
     A row of the ledger counts only while claim and ledger agree on what is claimed: after a
     change of its statement or source a claim is ``PENDING`` until the next reference run.
     """
     judged = _judged(ledger)
-    rows, verdicts = [], Counter[str]()
+    rows, papers = [], dict[str, Counter[str]]()
     for claim in claims:
         found = judged.get(claim.id, {})
         cells = found if _same_claim(claim, found) else {}
         verdict = cells.get("verdict", PENDING)
-        verdicts[verdict] += 1
+        papers.setdefault(claim.source.paper, Counter())[verdict] += 1
         rows.append(
             (
                 " ".join(claim.statement.split()),
@@ -92,11 +92,28 @@ def claims_table(claims: Sequence[Claim], ledger: Path) -> str:
                 cells.get("n", ""),
             )
         )
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
-    lines = [f"{len(claims)} claims: {counts}.", "", "| " + " | ".join(_HEADINGS) + " |"]
-    lines.append("|" + " --- |" * len(_HEADINGS))
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    total = sum(papers.values(), Counter[str]())
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(total.items()))
+    lines = [f"{len(claims)} claims: {counts}.", "", *_by_paper(papers), ""]
+    lines += ["<details>", "<summary>All claims with their estimates</summary>", ""]
+    lines += [*_markdown(_HEADINGS, rows), "", "</details>"]
     return "\n".join(lines) + "\n"
+
+
+def _by_paper(papers: Mapping[str, Counter[str]]) -> list[str]:
+    verdicts = sorted({verdict for counts in papers.values() for verdict in counts})
+    rows = [
+        (paper, *(str(counts[verdict] or "") for verdict in verdicts))
+        for paper, counts in papers.items()
+    ]
+    return _markdown(("Paper", *verdicts), rows)
+
+
+def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    return lines + [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+    ]
 
 
 def _read(readme: Path) -> str:
