@@ -35,9 +35,9 @@ PARTICLES = "particles"
 ARMS = MappingProxyType(
     {
         "otflow": Arm(
-            {"kind": "otflow", "steps": 2, "terminal_weight": 8, "hjb_weight": 1},
+            {"kind": "otflow", "steps": 4, "terminal_weight": 8, "hjb_weight": 1},
             {"learning_rate": 0.1, "batch_size": 256},
-            pace=2.4,
+            pace=1.4,
         ),
         "cnf": Arm({"kind": "cnf", "steps": 4}, {"learning_rate": 0.01}),
         "score": Arm(

@@ -36,6 +36,6 @@ def equivariance_points(runs: pd.DataFrame) -> Figure:
         axes.set_xticks(range(len(sizes)), [f"{n:,}" for n in sizes])
         axes.set_xlabel("training points")
         axes.set_ylabel(label)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.3 * runs[column].max())
     grid[0].legend(loc="upper right", fontsize=7)
     return figure
