@@ -145,14 +145,108 @@ rule figure_robustness_trade:
         "../scripts/figure_robustness_trade.py"
 
 
+# Score models of laws whose score is known.
+SCORED = [
+    run
+    for run in RUNS
+    if SETTINGS.models[run[0]].solver.kind == "score"
+    and SETTINGS.datasets[run[1]].kind == "mixture"
+]
+
+
+rule study_robustness_models:
+    input:
+        weights=[
+            rules.train_model.output.weights.format(
+                model=model, dataset=dataset, seed=seed
+            )
+            for model, dataset in SCORED
+            for seed in SEEDS
+        ],
+    output:
+        runs=f"{RESULTS}/tables/robustness_models_runs.csv",
+        record=f"{RESULTS}/provenance/study_robustness_models/all.json",
+    log:
+        f"{RESULTS}/logs/study_robustness_models/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/study_robustness_models/all.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=branches("studies.robustness", "datasets"),
+        data=[dataset for _, dataset in SCORED for _ in SEEDS],
+        modules=used_by("study_robustness_models"),
+        code=digest("study_robustness_models"),
+    script:
+        "../scripts/study_robustness_models.py"
+
+
+rule table_robustness_models:
+    input:
+        runs=rules.study_robustness_models.output.runs,
+    output:
+        table=report(
+            f"{RESULTS}/tables/robustness_models.csv",
+            caption="../report/table_robustness_models.rst",
+            category="2. Tables",
+            labels={"table": "Robustness: parts of the error of trained score models"},
+        ),
+        record=f"{RESULTS}/provenance/table_robustness_models/all.json",
+    log:
+        f"{RESULTS}/logs/table_robustness_models/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_robustness_models/all.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=branches("seeds"),
+        modules=used_by("table_robustness_models"),
+        code=digest("table_robustness_models"),
+    script:
+        "../scripts/table_robustness_models.py"
+
+
+rule figure_robustness_models:
+    input:
+        runs=rules.study_robustness_models.output.runs,
+    output:
+        figure=report(
+            f"{RESULTS}/figures/robustness_models.png",
+            caption="../report/figure_robustness_models.rst",
+            category="3. Figures",
+            labels={
+                "figure": "Robustness: parts of the error of trained score models"
+            },
+        ),
+        record=f"{RESULTS}/provenance/figure_robustness_models/all.json",
+    log:
+        f"{RESULTS}/logs/figure_robustness_models/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_robustness_models/all.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=branches("seeds"),
+        modules=used_by("figure_robustness_models"),
+        code=digest("figure_robustness_models"),
+    script:
+        "../scripts/figure_robustness_models.py"
+
+
 STUDY_TABLES += [
     rules.table_robustness.output.runs,
     rules.table_robustness.output.slopes,
     rules.table_robustness.output.table,
     rules.study_robustness_trade.output.growth,
     rules.study_robustness_trade.output.additivity,
+    rules.study_robustness_models.output.runs,
+    rules.table_robustness_models.output.table,
 ]
 STUDY_FIGURES += [
     rules.figure_robustness.output.figure,
     rules.figure_robustness_trade.output.figure,
+    rules.figure_robustness_models.output.figure,
 ]

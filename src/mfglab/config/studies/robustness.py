@@ -69,4 +69,11 @@ class RobustnessConfig(Section):
     objective_sizes: list[int] = Field(
         [16, 64, 256, 1024], min_length=2, description="Sample sizes of the objective study."
     )
+    model_steps: list[int] = Field(
+        [25, 100],
+        min_length=1,
+        description="Steps of the reverse process of trained models that are decomposed.",
+    )
+    model_particles: int = Field(800, ge=10, description="Generated points of a decomposition.")
+    model_batches: int = Field(4, ge=2, description="Independent batches of such points.")
     seed: int = Field(2405, ge=0, description="Seed of the finite samples.")
