@@ -87,7 +87,7 @@ def measure(
     """One row: distances to the training set, likelihood, transport, outliers."""
     samples, test = outcome.samples.numpy(), problem.test.numpy()
     nearest = nearest_points(samples, test, problem.train.numpy())
-    n = config.transport_points
+    n = min(config.transport_points, len(samples))  # as many particles as training points
     distance = transport_distances(samples[:n], test[:n]).w2
     floor = transport_distances(test[:n], test[n : 2 * n]).w2
     return {
