@@ -1,0 +1,44 @@
+"""Decomposition of a score model: columns, the control, determinism."""
+
+from __future__ import annotations
+
+import pytest
+
+from mfglab.config import RobustnessConfig, ToyData
+from mfglab.datasets.factory import build_law
+from mfglab.datasets.mixtures import mixture_2d
+from mfglab.experiments.robustness_models import decompose_models, scored_model
+from mfglab.games.dynamics import OrnsteinUhlenbeck
+from mfglab.solvers.score import ScoreModel
+from mfglab.training.seeds import stream
+
+CONFIG = RobustnessConfig.model_validate(
+    {"model_steps": [20], "model_particles": 200, "model_batches": 3}
+)
+
+
+def untrained():
+    return ScoreModel(2, OrnsteinUhlenbeck(), width=8, depth=1, generator=stream("weights", 0))
+
+
+def test_an_untrained_score_is_told_from_the_true_one():
+    models = [scored_model("mixture_2d", 0, untrained(), mixture_2d())]
+    true, learned = rows = decompose_models(CONFIG, models)
+    assert (true["score_of"], learned["score_of"]) == ("true score", "trained score")
+    assert true["part_score"] < 1e-4
+    assert learned["part_score"] > 0.5
+    assert true["part_early"] == learned["part_early"] < 0.01
+    for row in rows:
+        assert row["w1"] <= row["bound"] + 3 * row["standard_error"]
+        assert row["part_unsplit"] <= row["part_score"] + row["part_steps"]
+    assert rows == decompose_models(CONFIG, models)
+
+
+def test_a_law_without_known_score_is_refused():
+    with pytest.raises(ValueError, match="score model of a mixture"):
+        scored_model(
+            "moons",
+            0,
+            untrained(),
+            build_law(ToyData.model_validate({"kind": "toy", "law": "moons"})),
+        )
