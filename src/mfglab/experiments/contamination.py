@@ -114,7 +114,8 @@ def distances_of(
         with torch.no_grad():
             drawn = solver.sample(2 * config.transport_points, stream("samples", seed)).numpy()
         samples[name] = drawn
-    cloud = fit_particles(torch.from_numpy(splits.train), seed, 2 * config.transport_points)
+    points, count = torch.from_numpy(splits.train), 2 * config.transport_points
+    cloud = fit_particles(points, seed, count, config.particle_steps)
     samples[PARTICLES] = cloud.particles.numpy()
     test = clean.test.astype(np.float64)
     return {name: against(x, test, config.transport_points) for name, x in samples.items()}

@@ -119,7 +119,8 @@ def train_wpo(task: Task) -> Solver:
 
 def train_gpa(task: Task) -> ParticleCloud:
     """As many particles as test points, whatever the number of training points."""
-    return fit_particles(task.x, task.seed, task.config.test_points)
+    config = task.config
+    return fit_particles(task.x, task.seed, config.test_points, config.particle_steps)
 
 
 #: The models of the study by name. A new one is one entry here and a name in `arms`.

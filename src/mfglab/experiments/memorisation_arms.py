@@ -169,7 +169,8 @@ def leave_one_out(problem: Problem, config: MemorisationConfig, work: Path) -> I
 def particles(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """Particles of the gradient flow to the training set: as many as points, and three times."""
     for multiple in (1, 3):
-        cloud = fit_particles(problem.train, problem.seed, multiple * len(problem.train))
+        count = multiple * len(problem.train)
+        cloud = fit_particles(problem.train, problem.seed, count, config.particle_steps)
         yield Outcome(cloud.particles, math.nan, setting=f"M = {multiple} N")
 
 

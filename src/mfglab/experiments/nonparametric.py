@@ -6,6 +6,7 @@ Kernels (WPO) and particles (GPA) are made of the training points alone, without
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from mfglab.training.seeds import stream
 CANDIDATES = (1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 7e-3, 0.012, 0.02, 0.035, 0.06, 0.1, 0.2, 0.4)
 #: Particles move by the gradient flow of KL with Lipschitz constant 1, as in the study ``gpa``.
 PARTICLES = ParticleSettings(
-    lipschitz=1.0, steps=450, step=0.5, final_step=0.05, ascent_steps=3, learning_rate=1e-3
+    lipschitz=1.0, step=0.5, final_step=0.05, ascent_steps=3, learning_rate=1e-3
 )
 
 
@@ -95,21 +96,20 @@ class ParticleCloud(nn.Module):
         return self.particles[torch.cat(rounds)[:n]]
 
 
-def fit_particles(
-    x: Tensor, seed: int, count: int, settings: ParticleSettings = PARTICLES
-) -> ParticleCloud:
+def fit_particles(x: Tensor, seed: int, count: int, steps: int) -> ParticleCloud:
     """Particles that start from a Gaussian with the moments of ``x`` (n, d) and flow towards it.
 
     Args:
         x: Training points (n, d).
         seed: Seed of start and discriminator.
         count: Particles.
-        settings: How the flow is run.
+        steps: Steps of the flow.
 
     Raises:
         DivergedError: A coordinate is not finite or out of bounds.
     """
     z = torch.randn(count, x.shape[1], generator=stream("particle start", seed, count))
     start = x.mean(0).float() + x.std(0).float() * z
+    settings = replace(PARTICLES, steps=steps)
     flow = ParticleFlow(KL(), x.float(), settings, generator=stream("particle critic", seed))
     return ParticleCloud(flow.run(start).particles.double())

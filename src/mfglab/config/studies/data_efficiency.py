@@ -32,5 +32,6 @@ class DataEfficiencyConfig(Section):
     batch_size: int = Field(128, ge=1, description="Points a step.")
     width: int = Field(64, ge=1, description="Hidden width of the potential, three layers.")
     score_rate: float = Field(4e-3, gt=0, description="Learning rate of score models.")
+    particle_steps: int = Field(450, ge=1, description="Steps of the particles.")
     test_points: int = Field(1000, ge=64, description="Held-out points of W2 and score error.")
     nll_points: int = Field(256, ge=16, description="Held-out points of the likelihood.")

@@ -66,6 +66,7 @@ class MemorisationConfig(Section):
     )
     batch_size: int = Field(64, ge=1, description="Points a step, kernels.")
     score_batch_size: int = Field(128, ge=1, description="Points a step, score model.")
+    particle_steps: int = Field(450, ge=1, description="Steps of the particles.")
     sde_steps: int = Field(100, ge=1, description="Steps of the reverse SDE.")
 
     @model_validator(mode="after")
