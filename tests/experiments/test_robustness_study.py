@@ -10,9 +10,11 @@ import pytest
 
 from mfglab.config import load_config
 from mfglab.experiments import robustness_circle as circle
+from mfglab.experiments import robustness_heat as heat
 from mfglab.experiments import robustness_line as line
 from mfglab.experiments import robustness_noise as noise
 from mfglab.experiments import robustness_objective as objective
+from mfglab.experiments import robustness_samples as finite
 from mfglab.experiments import robustness_trade as trade
 from mfglab.experiments.robustness_cells import SORTED_BY, Cell
 from mfglab.experiments.robustness_tables import bound_table, slope_table
@@ -35,14 +37,14 @@ def frame(cells):
 @pytest.fixture(scope="module")
 def runs(config):
     sweeps = (
-        line.samples,
+        finite.samples,
         line.early_stopping,
         line.score_error,
         line.reference,
         line.steps,
-        circle.circle_early_stopping,
+        heat.circle_early_stopping,
         circle.circle_reference,
-        circle.circle_contraction,
+        heat.circle_contraction,
         circle.circle_score_error,
         objective.objectives,
         noise.stochasticity,
@@ -79,7 +81,7 @@ def test_slopes_are_those_of_the_theory(runs):
 
 
 def test_equal_settings_give_equal_cells(config):
-    assert frame(line.samples(config)).equals(frame(line.samples(config)))
+    assert frame(finite.samples(config)).equals(frame(finite.samples(config)))
 
 
 def test_closed_forms_of_growth_agree_with_numerics(config):

@@ -9,8 +9,6 @@ from mfglab.games.dynamics import OrnsteinUhlenbeck, VarianceExploding, Variance
 from mfglab.robustness.distances import w1_masses
 from mfglab.robustness.line import LineMixture, Reversal
 from mfglab.robustness.samplers import (
-    EulerMaruyama,
-    ExponentialIntegrator,
     Grid,
     Transition,
     exact_step,
@@ -19,6 +17,7 @@ from mfglab.robustness.samplers import (
     time_grid,
 )
 from mfglab.robustness.schedule import Schedule
+from mfglab.robustness.schemes import EulerMaruyama, ExponentialIntegrator
 
 LAW = LineMixture(np.array([0.35, 0.65]), np.array([-1.0, 1.4]), 0.16)
 NORMAL = LineMixture(np.array([1.0]), np.array([0.7]), 0.3)

@@ -5,11 +5,10 @@ import pandas as pd
 from mfglab.config import RobustnessConfig
 from mfglab.experiments.robustness_cells import SORTED_BY
 from mfglab.experiments.robustness_circle import (
-    circle_contraction,
-    circle_early_stopping,
     circle_reference,
     circle_score_error,
 )
+from mfglab.experiments.robustness_heat import circle_contraction, circle_early_stopping
 from mfglab.experiments.robustness_objective import objectives
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage

@@ -7,10 +7,10 @@ from mfglab.experiments.robustness_cells import SORTED_BY
 from mfglab.experiments.robustness_line import (
     early_stopping,
     reference,
-    samples,
     score_error,
     steps,
 )
+from mfglab.experiments.robustness_samples import samples
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
 

@@ -26,7 +26,6 @@ from mfglab.robustness import bounds
 from mfglab.robustness.distances import w1_masses
 from mfglab.robustness.line import LineMixture, Reversal
 from mfglab.robustness.samplers import (
-    EulerMaruyama,
     Grid,
     exact_step,
     kicked_run,
@@ -34,6 +33,7 @@ from mfglab.robustness.samplers import (
     time_grid,
 )
 from mfglab.robustness.schedule import Array
+from mfglab.robustness.schemes import EulerMaruyama
 
 KICKS, WIDTH = 50, 0.005
 ERROR_SIZES, HORIZONS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5), (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
