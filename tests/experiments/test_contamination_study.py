@@ -15,6 +15,7 @@ from mfglab.experiments.contamination import (
     ARMS,
     CLEAN,
     DATA,
+    PARTICLES,
     against,
     conditions,
     contaminated,
@@ -27,6 +28,7 @@ TINY = ContaminationConfig.model_validate(
         "n_val": 32,
         "n_test": 64,
         "iterations": 1,
+        "particle_steps": 2,
         "batch_size": 16,
         "validations": 1,
         "transport_points": 16,
@@ -43,7 +45,8 @@ def runs():
 
 def test_every_arm_meets_every_condition(runs):
     met = list(zip(runs["arm"], runs["kind"], runs["level"], strict=True))
-    expected = {(arm, *condition) for condition in conditions(TINY) for arm in [DATA, *ARMS]}
+    names = [DATA, PARTICLES, *ARMS]
+    expected = {(arm, *condition) for condition in conditions(TINY) for arm in names}
     assert len(met) == len(set(met))
     assert set(met) == expected
     assert np.isfinite(runs[["w1", "w2", "w1_excess", "w2_excess"]].to_numpy()).all()

@@ -45,6 +45,7 @@ TINY = MemorisationConfig.model_validate(
         "kernel_iterations_composed": 8,
         "kernel_validations": 2,
         "sde_steps": 8,
+        "particle_steps": 3,
     }
 )
 
@@ -58,17 +59,19 @@ def test_there_is_a_row_for_each_arm_setting_and_seed(study):
     settings = study.runs.groupby("arm")["setting"].agg(set).to_dict()
     single = {arm: {"-"} for arm in ARMS}
     expected = single | {"empirical": {"0.0001", "0.01"}, "score": {"step 0002", "step 0004"}}
+    expected |= {"gpa": {"M = 1 N", "M = 3 N"}}
     assert settings == expected
-    assert len(study.runs) == 2 * (len(ARMS) + 2)
+    assert len(study.runs) == 2 * (len(ARMS) + 3)
     assert set(study.kernels["arm"]) == set(KERNEL_ARMS)
     assert set(study.kernels["law"]) == {"moons_and_spirals"}
     assert len(study.kernels) == 2 * len(KERNEL_ARMS)
 
 
 def test_what_is_measured_is_finite_where_it_is_defined(study):
-    shared = ["ratio", "copied", "nll", "w2", "w2_ratio", "outliers"]
+    shared = ["ratio", "copied", "w2", "w2_ratio", "outliers"]
     for frame in (study.runs, study.kernels):
         assert np.isfinite(frame[shared]).all(axis=None)
+        assert (frame["nll"].isna() == (frame["arm"] == "gpa")).all()  # particles: no density
         learned = frame["arm"].str.startswith("wpo")
         defined = [c for c in KERNEL_COLUMNS if c != "w2_sde_ratio"]
         assert np.isfinite(frame.loc[learned, defined]).all(axis=None)
@@ -152,6 +155,6 @@ def test_the_figure_draws_every_arm(study, tmp_path):
         save(figure, tmp_path / "figure.png")
     left = next(axes for axes in figure.get_axes() if "distance" in axes.get_ylabel())
     labels = [label.get_text() for label in left.get_xticklabels()]
-    assert len(labels) == len(ARMS) + 2
+    assert len(labels) == len(ARMS) + 3
     assert labels[:2] == ["Score, step 2", "Score, step 4"]
     assert (tmp_path / "figure.png").stat().st_size > 10_000

@@ -87,17 +87,20 @@ def test_an_unknown_form_is_refused():
 
 def efficiency_config(**changes):
     values = TINY | {"laws": ["mixture_2d", "moons"], "n_train": [10, 40], "nll_points": 16}
+    values |= {"particle_steps": 2}
     return DataEfficiencyConfig.model_validate(values | changes)
 
 
 def test_data_efficiency_has_a_row_an_arm_and_a_seed_fixes_it():
     runs = pd.DataFrame(run_data_efficiency(efficiency_config(arms=list(ARMS)), [0]))
     assert len(runs) == 2 * 2 * len(ARMS)
-    assert np.isfinite(runs[["nll", "w2", "w2_ratio"]].to_numpy()).all()
+    assert np.isfinite(runs[["w2", "w2_ratio"]].to_numpy()).all()
+    particles = runs["arm"] == "gpa"
+    assert (runs["nll"].isna() == particles).all()
     exact = runs["law"] == "mixture_2d"
-    score = ~runs["arm"].isin(["otflow", "ndsm"])
+    score = ~runs["arm"].isin(["otflow", "ndsm", "wpo", "gpa"])
     assert (runs["score_error"].notna() == (exact & score)).all()
-    assert (runs["nll_excess"].notna() == exact).all()
+    assert (runs["nll_excess"].notna() == (exact & ~particles)).all()
     again = pd.DataFrame(run_data_efficiency(efficiency_config(arms=["hjb_sgm"]), [0]))
     same = runs[runs["arm"] == "hjb_sgm"].reset_index(drop=True)
     pd.testing.assert_frame_equal(same, again)

@@ -24,7 +24,7 @@ def at_the_root(monkeypatch):
         ([], "ok: profile default, "),
         (["--configfile", "config/smoke.yaml"], "ok: profile smoke, "),
         (["--configfile", "config/paper.yaml"], "ok: profile paper, "),
-        (["--configfile", "config/smoke.yaml", "tests/e2e/tiny.yaml"], "ok: profile smoke, 10 "),
+        (["--configfile", "config/smoke.yaml", "tests/e2e/tiny.yaml"], "ok: profile smoke, 18 "),
     ],
 )
 def test_what_is_shipped_is_valid(capsys, words, start):
@@ -35,7 +35,7 @@ def test_what_is_shipped_is_valid(capsys, words, start):
 def test_the_answer_counts_trainings_and_claims(capsys):
     assert main(["validate", "--configfile", "config/paper.yaml"]) == 0
     out = capsys.readouterr().out
-    assert "135 trainings (27 pairs of model and data set, 5 seeds)" in out
+    assert "190 trainings (38 pairs of model and data set, 5 seeds)" in out
 
 
 def test_every_wrong_key_is_named(capsys, tmp_path):

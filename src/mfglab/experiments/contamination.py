@@ -110,7 +110,7 @@ def distances_of(
     splits = contaminated(clean, condition, seed)
     samples = {DATA: splits.train.astype(np.float64)}
     for name, arm in ARMS.items():
-        solver = train_arm(arm, splits, config, seed)
+        solver = train_arm(_with_few_centres(arm, config), splits, config, seed)
         with torch.no_grad():
             drawn = solver.sample(2 * config.transport_points, stream("samples", seed)).numpy()
         samples[name] = drawn
@@ -119,6 +119,14 @@ def distances_of(
     samples[PARTICLES] = cloud.particles.numpy()
     test = clean.test.astype(np.float64)
     return {name: against(x, test, config.transport_points) for name, x in samples.items()}
+
+
+def _with_few_centres(arm: Arm, config: ContaminationConfig) -> Arm:
+    """``arm`` with at most half of the training points as centres, if it has any."""
+    if "centres" not in arm.solver:
+        return arm
+    centres = min(arm.solver["centres"], config.n_train // 2)
+    return replace(arm, solver={**arm.solver, "centres": centres})
 
 
 def against(samples: Points, test: Points, n: int) -> TransportDistances:
