@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def sample_grid(runs: Sequence[RunArrays]) -> Figure:
                 continue
             _cloud(grid[i, j], run.arrays["samples"], half, COLOURS[(j - 1) % len(COLOURS)])
     for axes, title in zip(grid[0], ["test data", *models], strict=True):
-        axes.set_title(title)
+        axes.set_title(textwrap.fill(title, 18))
     return figure
 
 

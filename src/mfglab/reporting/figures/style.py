@@ -39,10 +39,18 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without date or version, so that equal pictures are equal files."""
+def save(figure: Figure, path: Path, dpi: int | None = None) -> None:
+    """Write a PNG without date or version, so that equal pictures are equal files.
+
+    Args:
+        figure: What is drawn.
+        path: The file.
+        dpi: Dots an inch; those of the style unless given.
+    """
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, metadata={"Software": None}, bbox_inches="tight")
+        figure.savefig(
+            temporary, metadata={"Software": None}, bbox_inches="tight", dpi=dpi or "figure"
+        )
 
 
 def bare(axes: Axes, half: float | None = None) -> None:
