@@ -77,7 +77,7 @@ def make_variables():
 
 def generated_pictures():
     """Pictures that the reference command copies: figures of the workflow and that of claims."""
-    rules = (ROOT / "workflow/rules/reporting.smk").read_text()
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     return {Path(path).name for path in re.findall(r"/((?:figures|claims)/\w+\.png)", rules)}
 
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mfglab.reporting.figures.style import colours_of
+from mfglab.reporting.figures.style import COLOURS, colours_of
 from mfglab.reporting.optimality import TINY
 
 _PANELS = (
@@ -23,8 +23,10 @@ def optimality_figure(frame: pd.DataFrame) -> Figure:
         frame: What :func:`mfglab.reporting.optimality.optimality_runs` returns.
     """
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
-    colours = colours_of(sorted(set(frame["dataset"])))
-    markers = {"pipeline": "o", "ablation": "^"}
+    # Colours repeat after a while; a marker then tells the data sets apart.
+    names = sorted(set(frame["dataset"]))
+    shapes = {name: "os"[names.index(name) // len(COLOURS)] for name in names}
+    colours = colours_of(names)
     suffix = {"pipeline": "", "ablation": " (ablation)"}
     for axis, (column, label) in zip(axes, _PANELS, strict=True):
         for (source, dataset), group in frame.groupby(["source", "dataset"], sort=True):
@@ -32,14 +34,14 @@ def optimality_figure(frame: pd.DataFrame) -> Figure:
                 group["hjb_residual"],
                 group[column].clip(lower=TINY),
                 s=16,
-                marker=markers[str(source)],
+                marker="^" if source == "ablation" else shapes[str(dataset)],
                 color=colours[str(dataset)],
                 alpha=0.8,
                 label=str(dataset).replace("_", " ") + suffix[str(source)],
             )
         axis.set_xscale("log")
         axis.set_yscale("log")
-        axis.set_xlabel("HJB residual: mean of its modulus along test paths")
+        axis.set_xlabel("HJB residual along test paths")
         axis.set_ylabel(label)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
