@@ -89,6 +89,12 @@ def test_cost_is_averaged_over_seeds(tmp_path):
     assert row["peak_mb"] == 301
 
 
+def test_a_group_must_not_be_named_like_a_column_of_the_summary():
+    runs = pd.DataFrame({"n": [50, 100], "seed": [0, 0], "error": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="named by 'n'"):
+        study_table(runs, {"n": "N"}, [("Error", "error", "{:.1f}")])
+
+
 def test_a_study_table_has_a_row_a_group_and_the_interval_over_seeds():
     runs = pd.DataFrame(
         {

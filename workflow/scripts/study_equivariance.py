@@ -10,4 +10,4 @@ from mfglab.reporting.stage import stage
 with stage(snakemake) as job:
     config = EquivarianceConfig.model_validate(job.config_value("studies.equivariance"))
     rows = equivariance(config, job.config_value("seeds"))
-    write_csv(pd.DataFrame(rows), job.output("runs"), ["arm", "n", "seed"])
+    write_csv(pd.DataFrame(rows), job.output("runs"), ["arm", "n_train", "seed"])

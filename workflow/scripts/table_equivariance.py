@@ -15,5 +15,5 @@ COLUMNS = [
 with stage(snakemake) as job:
     runs = read_csv(job.input("runs"))
     runs["arm"] = runs["arm"].map(TITLES)
-    by = {"n": "Training points", "arm": "Model"}
+    by = {"n_train": "Training points", "arm": "Model"}
     write_csv(study_table(runs, by, COLUMNS), job.output("table"))

@@ -55,7 +55,7 @@ def equivariance(config: EquivarianceConfig, seeds: list[int]) -> list[dict[str,
             for arm in ARMS:
                 solver = train(arm, splits, config, seed)
                 metrics = measure(solver, law.density(), splits, config, seed)
-                rows.append({"arm": arm, "n": n, "seed": seed, **metrics})
+                rows.append({"arm": arm, "n_train": n, "seed": seed, **metrics})
     return rows
 
 

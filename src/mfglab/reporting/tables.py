@@ -68,7 +68,12 @@ def summary_table(
         runs: One row a group and unit.
         by: Columns that name a group.
         unit: Column of the independent repetition, by default the seed.
+
+    Raises:
+        ValueError: A column of ``by`` has a name that the summary uses for something else.
     """
+    if taken := sorted(set(by) & {"metric", "mean", "low", "high", "n"}):
+        raise ValueError(f"groups must not be named by {taken[0]!r}, a column of the summary")
     rows: list[dict[str, Any]] = []
     metrics = [c for c in runs.columns if c not in (*by, unit)]
     for key, group in runs.groupby(list(by), sort=True):

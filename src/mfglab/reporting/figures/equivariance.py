@@ -24,13 +24,13 @@ def equivariance_points(runs: pd.DataFrame) -> Figure:
         runs: Columns ``arm``, ``n``, ``seed``, ``score_error``, ``w1``.
     """
     figure, grid = plt.subplots(1, 2, figsize=(7.4, 2.9), layout="constrained")
-    sizes = sorted(set(runs["n"]))
+    sizes = sorted(set(runs["n_train"]))
     for axes, (column, label) in zip(grid, COLUMNS.items(), strict=True):
         for k, (arm, title) in enumerate(TITLES.items()):
             part = runs[runs["arm"] == arm]
-            place = [sizes.index(n) + 0.2 * (k - 1) for n in part["n"]]
+            place = [sizes.index(n) + 0.2 * (k - 1) for n in part["n_train"]]
             axes.scatter(place, part[column], s=18, color=COLOURS[k], label=title)
-            means = part.groupby("n")[column].mean()
+            means = part.groupby("n_train")[column].mean()
             x = [sizes.index(n) + 0.2 * (k - 1) for n in means.index]
             axes.hlines(means, [v - 0.07 for v in x], [v + 0.07 for v in x], color=COLOURS[k])
         axes.set_xticks(range(len(sizes)), [f"{n:,}" for n in sizes])
