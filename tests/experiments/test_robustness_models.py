@@ -22,9 +22,9 @@ def untrained():
 
 
 def test_an_untrained_score_is_told_from_the_true_one():
-    models = [scored_model("mixture_2d", 0, untrained(), mixture_2d())]
-    true, learned = rows = decompose_models(CONFIG, models)
-    assert (true["score_of"], learned["score_of"]) == ("true score", "trained score")
+    models = [scored_model("A model", "mixture_2d", 0, untrained(), mixture_2d())]
+    learned, true = rows = decompose_models(CONFIG, models)
+    assert (true["score_of"], learned["score_of"]) == ("true score", "A model")
     assert true["part_score"] < 1e-4
     assert learned["part_score"] > 0.5
     assert true["part_early"] == learned["part_early"] < 0.01
@@ -34,9 +34,19 @@ def test_an_untrained_score_is_told_from_the_true_one():
     assert rows == decompose_models(CONFIG, models)
 
 
+def test_two_models_on_the_same_data_share_the_control():
+    models = [
+        scored_model(title, "mixture_2d", 0, untrained(), mixture_2d()) for title in ("A", "B")
+    ]
+    rows = decompose_models(CONFIG.model_copy(update={"model_particles": 20}), models)
+    assert [row["score_of"] for row in rows] == ["A", "true score", "B"]
+    assert rows[0] == {**rows[2], "score_of": "A"}  # equal nets, equal noise
+
+
 def test_a_law_without_known_score_is_refused():
     with pytest.raises(ValueError, match="score model of a mixture"):
         scored_model(
+            "A model",
             "moons",
             0,
             untrained(),

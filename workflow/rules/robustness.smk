@@ -174,8 +174,8 @@ rule study_robustness_models:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("studies.robustness", "datasets"),
-        data=[dataset for _, dataset in SCORED for _ in SEEDS],
+        config=branches("studies.robustness", "datasets", "models"),
+        runs=[run for run in SCORED for _ in SEEDS],
         modules=used_by("study_robustness_models"),
         code=digest("study_robustness_models"),
     script:
@@ -242,11 +242,14 @@ STUDY_TABLES += [
     rules.table_robustness.output.table,
     rules.study_robustness_trade.output.growth,
     rules.study_robustness_trade.output.additivity,
-    rules.study_robustness_models.output.runs,
-    rules.table_robustness_models.output.table,
 ]
 STUDY_FIGURES += [
     rules.figure_robustness.output.figure,
     rules.figure_robustness_trade.output.figure,
-    rules.figure_robustness_models.output.figure,
 ]
+if SCORED:  # a profile may have no score model of a law with known score
+    STUDY_TABLES += [
+        rules.study_robustness_models.output.runs,
+        rules.table_robustness_models.output.table,
+    ]
+    STUDY_FIGURES += [rules.figure_robustness_models.output.figure]

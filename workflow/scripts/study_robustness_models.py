@@ -13,10 +13,11 @@ from mfglab.reporting.stage import stage
 with stage(snakemake) as job:
     config = RobustnessConfig.model_validate(job.config_value("studies.robustness"))
     datasets = TypeAdapter(dict[str, DatasetConfig]).validate_python(job.config_value("datasets"))
+    titles = {name: entry["title"] for name, entry in job.config_value("models").items()}
     models = []
-    for dataset, path in zip(job.param("data"), job.inputs_of("weights"), strict=True):
+    for (model, dataset), path in zip(job.param("runs"), job.inputs_of("weights"), strict=True):
         trained = load_trained(path)
-        law = build_law(datasets[dataset])
-        models.append(scored_model(dataset, trained.meta["seed"], trained.solver, law))
+        law, seed = build_law(datasets[dataset]), trained.meta["seed"]
+        models.append(scored_model(titles[model], dataset, seed, trained.solver, law))
     rows = pd.DataFrame(decompose_models(config, models))
     write_csv(rows, job.output("runs"), ["dataset", "score_of", "steps", "seed"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +25,14 @@ class Scored:
     """A trained score model and the law of its data.
 
     Args:
+        title: Title of the model.
         dataset: Name of the data set.
         seed: Seed of the training.
         model: The network with its process.
         law: The true law.
     """
 
+    title: str
     dataset: str
     seed: int
     model: ScoreModel
@@ -39,16 +40,22 @@ class Scored:
 
 
 def decompose_models(config: RobustnessConfig, models: list[Scored]) -> list[Row]:
-    """One row a model, number of steps and score: the trained one, and the true one as control."""
-    rows = []
+    """One row a model, number of steps and seed, and one with the true score as control.
+
+    The true score is that of the first model of a data set and seed; its noise is that of all.
+    """
+    rows, controlled = [], set[tuple[str, int]]()
     for scored in models:
+        scores = {scored.title: scored.model.score}
+        if (scored.dataset, scored.seed) not in controlled:
+            controlled.add((scored.dataset, scored.seed))
+            scores["true score"] = _true_score(scored)
         for steps in config.model_steps:
-            for arm, score in _scores(scored).items():
-                rows.append(_row(config, scored, steps, arm, score))
+            rows += [_row(config, scored, steps, arm, score) for arm, score in scores.items()]
     return rows
 
 
-def _scores(scored: Scored) -> Mapping[str, Score]:
+def _true_score(scored: Scored) -> Score:
     process = scored.model.process
 
     def true(s: Tensor, x: Tensor) -> Tensor:
@@ -56,7 +63,7 @@ def _scores(scored: Scored) -> Mapping[str, Score]:
         law = scored.law.noised(process.scale(clock), process.variance(clock))
         return law.score(x.double())
 
-    return {"true score": true, "trained score": scored.model.score}
+    return true
 
 
 def _row(config: RobustnessConfig, scored: Scored, steps: int, arm: str, score: Score) -> Row:
@@ -105,7 +112,9 @@ def _mean(values: list[float]) -> tuple[float, float]:
     return float(data.mean()), float(data.std(ddof=1) / math.sqrt(len(data)))
 
 
-def scored_model(dataset: str, seed: int, solver: torch.nn.Module, law: object) -> Scored:
+def scored_model(
+    title: str, dataset: str, seed: int, solver: torch.nn.Module, law: object
+) -> Scored:
     """Check that the parts fit together.
 
     Raises:
@@ -117,4 +126,4 @@ def scored_model(dataset: str, seed: int, solver: torch.nn.Module, law: object) 
             f"a decomposition needs a score model of a mixture, got {type(solver).__name__} of "
             f"{type(law).__name__}"
         )
-    return Scored(dataset, seed, solver, density())
+    return Scored(title, dataset, seed, solver, density())
