@@ -46,7 +46,7 @@ def decompose_models(config: RobustnessConfig, models: list[Scored]) -> list[Row
     """
     rows, controlled = [], set[tuple[str, int]]()
     for scored in models:
-        scores = {scored.title: scored.model.score}
+        scores: dict[str, Score] = {scored.title: scored.model.score}
         if (scored.dataset, scored.seed) not in controlled:
             controlled.add((scored.dataset, scored.seed))
             scores["true score"] = _true_score(scored)
