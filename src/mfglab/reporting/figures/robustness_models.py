@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -35,7 +37,10 @@ def stacked_parts(runs: pd.DataFrame) -> Figure:
     axes.bar(place - 0.2, measured, 0.38, color=DATA_COLOUR, label="measured W1")
     fresh = means["w1_floor"].to_numpy(dtype=float)
     axes.hlines(fresh, place - 0.39, place - 0.01, color="white", lw=1.5, ls=":")
-    words = [f"{dataset}\n{arm}\n{steps:g} steps" for dataset, arm, steps in means.index]
+    words = [
+        f"{textwrap.fill(str(arm), 14)}\n{steps:g} steps\n{dataset}"
+        for dataset, arm, steps in means.index
+    ]
     axes.set_xticks(place, words)
     axes.set_ylabel("Wasserstein-1 distance (unit of the data)")
     axes.set_title("dotted: two fresh samples of the true law", loc="left")
