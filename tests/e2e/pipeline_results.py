@@ -57,6 +57,7 @@ def flip(path):
 
 def words(text):
     """Text of a page without mark-up, quotes made alike and white space made one."""
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
     text = html.unescape(re.sub(r"<[^>]+>", "", text).replace("\\n", " ").replace('\\"', '"'))
     marks = "[*`'\"\u2018\u2019\u201c\u201d\u2026]|[.]{3}"
     return re.sub(r"\s+", " ", re.sub(marks, "", text)).strip()
