@@ -23,6 +23,8 @@ ENVIRONMENT = Path("environment.yml")
 PYPROJECT = Path("pyproject.toml")
 MAKEFILE = Path("Makefile")
 
+#: Extras whose packages are locked: the tests run the examples with Hugging Face blocks too.
+_EXTRAS = ("dev", "huggingface")
 #: Libraries of a CUDA build of torch.
 _BUILD_LIBRARIES = re.compile(r"(nvidia|cuda|triton)([-_.]|==)")
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;+]+)")
@@ -39,9 +41,10 @@ dependencies:
 
 
 def direct_dependencies(pyproject: Path = PYPROJECT) -> list[str]:
-    """Names of the dependencies and those of the extra ``dev``, as written, sorted."""
+    """Names of the dependencies and of those of the locked extras, as written, sorted."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for extra in _EXTRAS for line in extras[extra])]
     return sorted({Requirement(line).name for line in lines}, key=str.lower)
 
 
@@ -69,7 +72,8 @@ def resolve(pin: str) -> str:
         constraint.write_text(pin + "\n", encoding="utf-8")
         target = Path(folder) / "resolved.txt"
         words = [sys.executable, "-m", "piptools", "compile", "--quiet", "--no-config"]
-        words += ["--extra", "dev", "--strip-extras", "--allow-unsafe", "--no-header"]
+        words += [word for extra in _EXTRAS for word in ("--extra", extra)]
+        words += ["--strip-extras", "--allow-unsafe", "--no-header"]
         words += ["--no-annotate", "--no-emit-index-url", "--no-emit-trusted-host"]
         words += ["--no-emit-find-links", "--constraint", str(constraint)]
         words += ["--output-file", str(target), str(PYPROJECT)]
