@@ -32,7 +32,6 @@ from mfglab.config.models import (
     RunConfig,
     ScoreConfig,
     SolverConfig,
-    TrainingConfig,
     VarianceExplodingConfig,
     VariancePreservingConfig,
     WpoConfig,
@@ -70,6 +69,7 @@ from mfglab.config.studies import (
     SmallModels,
     StudiesConfig,
 )
+from mfglab.config.training import TrainingConfig
 from mfglab.config.tree import lookup, merge
 
 __all__ = [

@@ -13,6 +13,7 @@ from mfglab.config.score_terms import (
     ObjectiveConfig,
     RegulariserConfig,
 )
+from mfglab.config.training import TrainingConfig
 
 
 class FlowBase(Section):
@@ -252,37 +253,6 @@ SolverConfig = Annotated[
     | WpoConfig,
     Field(discriminator="kind"),
 ]
-
-
-class TrainingConfig(Section):
-    """How a model is trained; one ``fit`` serves all."""
-
-    iterations: int = Field(1000, ge=1, description="Optimiser steps at most.")
-    batch_size: int = Field(512, ge=1, description="Points a step, drawn with replacement.")
-    learning_rate: float = Field(1e-3, gt=0, description="Initial learning rate of Adam.")
-    schedule: Literal["constant", "cosine", "halving"] = Field(
-        "cosine", description="Learning-rate schedule."
-    )
-    halve_every: int = Field(1000, ge=1, description="Steps between halvings (`halving` only).")
-    val_every: int = Field(100, ge=1, description="Steps between validations.")
-    patience: int = Field(
-        20, ge=1, description="Validations without improvement before training stops."
-    )
-    ema_decay: float = Field(
-        0.0, ge=0, lt=1, description="Decay of the weight average used in testing; 0 is off."
-    )
-    gradient_clip: float = Field(
-        0.0, ge=0, description="Clip the gradient's norm to this value; 0 is off."
-    )
-
-    @model_validator(mode="after")
-    def _reaches_validation(self) -> TrainingConfig:
-        if self.val_every > self.iterations:
-            raise ValueError(
-                f"val_every must not exceed iterations, got {self.val_every} > {self.iterations}: "
-                "the best weights are chosen on validation data"
-            )
-        return self
 
 
 class RunConfig(Section):

@@ -40,7 +40,7 @@ def train(
     work: Path,
     device: str,
     law: GaussianMixture | None = None,
-) -> FitResult:
+) -> FitResult[Solver]:
     """Train one model on ``splits``; an interrupted run is resumed from the folder ``work``.
 
     ``law`` is the law of the data where it is a mixture; explicit score matching needs it.
@@ -58,7 +58,7 @@ def train(
     )
 
 
-def save_trained(path: Path, result: FitResult, run: RunConfig, seed: int) -> None:
+def save_trained(path: Path, result: FitResult[Solver], run: RunConfig, seed: int) -> None:
     """Write weights and the facts needed to rebuild the model."""
     meta = {
         "run": run.model_dump(mode="json"),

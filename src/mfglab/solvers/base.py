@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +26,46 @@ class Loss:
     terms: dict[str, Tensor]
 
 
-class Solver(nn.Module, ABC):
-    """A trainable player population: a game, networks, and five hooks.
+BatchT = TypeVar("BatchT", Tensor, tuple[Tensor, Tensor])
+"""Points (n, d), or inputs and labels with n rows each."""
 
-    Sub-classes set ``game`` and ``dim`` and implement the abstract hooks below; training,
-    evaluation, tables and figures work with nothing else.
+
+class Trainable(nn.Module, ABC, Generic[BatchT]):
+    """What the one training loop needs: a game, weights, an objective and a validation loss.
+
+    Args:
+        game: The mean-field game that is solved.
+    """
+
+    def __init__(self, game: MeanFieldGame) -> None:
+        super().__init__()
+        self.game = game
+
+    @abstractmethod
+    def check(self, name: str, x: BatchT) -> None:
+        """Raise ``ValueError`` unless ``x`` (called ``name``) can be learned from."""
+
+    def prepare(self, x: BatchT, generator: torch.Generator) -> BatchT:
+        """Keep what the model is made of from training data ``x``; return the others.
+
+        Called once before training. By default nothing is kept.
+        """
+        return x
+
+    @abstractmethod
+    def loss(self, x: BatchT, generator: torch.Generator) -> Loss:
+        """Objective on a batch ``x`` of data."""
+
+    @abstractmethod
+    def validation_loss(self, x: BatchT, generator: torch.Generator) -> Tensor:
+        """Scalar on validation data by which the best weights are chosen."""
+
+
+class Solver(Trainable[Tensor], ABC):
+    """A generative model as a trainable player population.
+
+    Sub-classes implement the abstract hooks; training, evaluation, tables and figures work with
+    nothing else. Data are points (n, d).
 
     Args:
         game: The mean-field game that is solved.
@@ -37,24 +73,22 @@ class Solver(nn.Module, ABC):
     """
 
     def __init__(self, game: MeanFieldGame, dim: int) -> None:
-        super().__init__()
-        self.game = game
+        super().__init__(game)
         self.dim = dim
 
-    def prepare(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Keep what the model is made of from training points ``x`` (n, d); return the others.
-
-        Called once before training. By default nothing is kept.
-        """
-        return x
-
-    @abstractmethod
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
-        """Objective on a batch ``x`` (n, d) of data."""
-
-    @abstractmethod
-    def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Scalar on validation data by which the best weights are chosen."""
+    def check(self, name: str, x: Tensor) -> None:
+        """Raise unless ``x`` holds finite points (n, d) in the precision of the weights."""
+        if x.ndim != 2 or x.shape[1] != self.dim or len(x) == 0:
+            raise ValueError(
+                f"{name} must have shape (n, {self.dim}) with n >= 1, got {tuple(x.shape)}"
+            )
+        dtype = next(self.parameters()).dtype
+        if x.dtype != dtype:
+            raise ValueError(f"{name} must be {dtype} as the solver's weights are, got {x.dtype}")
+        bad = (~torch.isfinite(x)).any(1).nonzero()
+        if len(bad):
+            row = int(bad[0])
+            raise ValueError(f"{name}[{row}] is not finite: {x[row].tolist()}")
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator, steps: int | None = None) -> Tensor:

@@ -9,18 +9,18 @@ from pathlib import Path
 from torch import Tensor, nn, uint8
 
 from mfglab.config import TrainingConfig
-from mfglab.solvers.base import Solver
+from mfglab.solvers.base import BatchT, Trainable
 
 Fingerprint = dict[str, str]
 """Parts of a run by name; two runs are the same when every part is."""
 
 
 def fingerprint(
-    solver: Solver,
+    solver: Trainable[BatchT],
     training: TrainingConfig,
     *,
     seed: int,
-    data: dict[str, Tensor],
+    data: dict[str, BatchT],
     folder: Path,
 ) -> Fingerprint:
     """Everything that decides the outcome of a run.
@@ -42,7 +42,7 @@ def fingerprint(
         "seed": str(seed),
         "folder": str(folder.resolve()),
     }
-    return parts | {name: _digest(points) for name, points in data.items()}
+    return parts | {name: _digest_data(x) for name, x in data.items()}
 
 
 def differences(ours: Fingerprint, theirs: Fingerprint) -> list[str]:
@@ -52,7 +52,7 @@ def differences(ours: Fingerprint, theirs: Fingerprint) -> list[str]:
     )
 
 
-def _describe(solver: Solver) -> str:
+def _describe(solver: Trainable[BatchT]) -> str:
     settings = {
         name: value
         for name, value in sorted(vars(solver).items())
@@ -64,6 +64,15 @@ def _describe(solver: Solver) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
+def _digest_data(x: BatchT) -> str:
+    return _digest(x) if isinstance(x, Tensor) else " ".join(map(_digest, x))
+
+
 def _digest(x: Tensor) -> str:
-    raw = x.detach().cpu().contiguous().reshape(-1).view(uint8).numpy().tobytes()
-    return hashlib.sha256(f"{x.dtype} {tuple(x.shape)} ".encode() + raw).hexdigest()
+    x = x.detach().cpu()
+    layout = f"{x.dtype} {tuple(x.shape)} "
+    if not x.is_contiguous():  # overlapping windows: the text itself, not every window of it
+        layout += f"{x.stride()} {x.storage_offset()} "
+        x = x.new_empty(0).set_(x.untyped_storage())
+    raw = x.reshape(-1).view(uint8).numpy().tobytes()
+    return hashlib.sha256(layout.encode() + raw).hexdigest()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar, cast
 
 import lightning.pytorch as pl
 import torch
@@ -18,7 +19,7 @@ from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 from torch import Tensor
 
 from mfglab.config import TrainingConfig
-from mfglab.solvers.base import Solver
+from mfglab.solvers.base import BatchT, Trainable
 from mfglab.training.batches import RandomBatches, WholeBatch, loader
 from mfglab.training.callbacks import Patience, best_weights, last_state
 from mfglab.training.checkpoints import (
@@ -35,12 +36,16 @@ from mfglab.training.seeds import stream
 _ACCELERATORS = {"cpu": "cpu", "cuda": "gpu", "auto": "auto"}
 
 
+TrainableT = TypeVar("TrainableT", bound=Trainable)  # type: ignore[type-arg]
+
+
 @dataclass(frozen=True)
-class FitResult:
+class FitResult(Generic[TrainableT]):
     """What training left.
 
     Args:
         solver: The solver with the weights that were best on validation data.
+        final: State dictionary of the solver after the last step.
         history: One row a validation: step, val_loss, means of the training terms, learning rate.
         best_step: Step at which the kept weights were reached.
         best_val_loss: Their validation loss.
@@ -48,7 +53,8 @@ class FitResult:
         seconds: Wall time of this call.
     """
 
-    solver: Solver
+    solver: TrainableT
+    final: dict[str, Tensor]
     history: list[dict[str, float]]
     best_step: int
     best_val_loss: float
@@ -57,16 +63,16 @@ class FitResult:
 
 
 def fit(
-    solver: Solver,
-    train: Tensor,
-    val: Tensor,
+    solver: TrainableT,
+    train: BatchT,
+    val: BatchT,
     training: TrainingConfig,
     *,
     seed: int,
     folder: Path,
     device: str = "cpu",
     progress: bool = True,
-) -> FitResult:
+) -> FitResult[TrainableT]:
     """Train ``solver`` and return it with the weights that were best on validation data.
 
     An interrupted run leaves its state in ``folder``; called again with the same arguments, the
@@ -77,8 +83,8 @@ def fit(
 
     Args:
         solver: What is trained; changed in place.
-        train: Training points (n, d).
-        val: Validation points (m, d).
+        train: Training points (n, d), or inputs and labels.
+        val: Validation data of the same form.
         training: Optimisation settings.
         seed: Seed of batches and noise.
         folder: Working folder of this run alone.
@@ -88,31 +94,34 @@ def fit(
     Raises:
         DivergedError: The loss is not finite.
         KeyboardInterrupt: Training was interrupted; ``folder`` holds its last state.
-        ValueError: The data hold values that are not finite, their dimension or precision does
-            not fit the solver, or ``device`` is unknown.
+        ValueError: The solver cannot learn from the data (values that are not finite, another
+            dimension or precision), or ``device`` is unknown.
     """
     if device not in _ACCELERATORS:
         raise ValueError(f"device must be one of {', '.join(_ACCELERATORS)}, got {device!r}")
     data = {"train": train, "val": val}
     for name, x in data.items():
-        _check_data(name, x, solver)
+        solver.check(name, x)
     data["train"] = train = solver.prepare(train, stream("prepare", seed))
     identity = fingerprint(solver, training, seed=seed, data=data, folder=folder)
     module = SolverModule(solver, training, seed, identity)
     best = best_weights(folder)
     callbacks = [Patience(training.patience), best, last_state(folder)]
-    batches = loader(RandomBatches(train, training.batch_size, training.val_every, seed))
+    size = training.batch_size * training.accumulate
+    batches = loader(RandomBatches(train, size, training.val_every, seed))
     start = time.perf_counter()
     with quiet():
         trainer = _trainer(training, callbacks, device, progress)
-        with _interruptible(trainer, folder):
+        with _interruptible(trainer, folder), torch.random.fork_rng():
             trainer.fit(
                 module, batches, loader(WholeBatch(val)), ckpt_path=_state(folder, identity)
             )
+    final = {name: value.cpu().clone() for name, value in module.evaluated.state_dict().items()}
     kept = load_tree(Path(best.best_model_path).with_suffix(".safetensors"))
     module.load_state_dict(kept["state_dict"])
     result = FitResult(
-        solver=module.evaluated.cpu().eval(),
+        solver=cast(TrainableT, module.evaluated.cpu().eval()),
+        final=final,
         history=module.history,
         best_step=int(kept["global_step"]),
         best_val_loss=float(best.best_model_score),  # type: ignore[arg-type]
@@ -130,6 +139,7 @@ def _trainer(
     return pl.Trainer(
         accelerator=_ACCELERATORS[device],
         devices=1,
+        precision=training.precision,
         max_steps=training.iterations,
         max_epochs=-1,
         limit_train_batches=training.val_every,
@@ -176,17 +186,3 @@ def _state(folder: Path, identity: Fingerprint) -> str | None:
         log.warning("starting anew: %s belongs to another run, %s differ", path, ", ".join(other))
         return None
     return str(path)
-
-
-def _check_data(name: str, x: Tensor, solver: Solver) -> None:
-    if x.ndim != 2 or x.shape[1] != solver.dim or len(x) == 0:
-        raise ValueError(
-            f"{name} must have shape (n, {solver.dim}) with n >= 1, got {tuple(x.shape)}"
-        )
-    dtype = next(solver.parameters()).dtype
-    if x.dtype != dtype:
-        raise ValueError(f"{name} must be {dtype} as the solver's weights are, got {x.dtype}")
-    bad = (~torch.isfinite(x)).any(1).nonzero()
-    if len(bad):
-        row = int(bad[0])
-        raise ValueError(f"{name}[{row}] is not finite: {x[row].tolist()}")

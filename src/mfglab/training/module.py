@@ -1,20 +1,22 @@
-"""The one Lightning module: it trains any :class:`~mfglab.solvers.base.Solver`."""
+"""The one Lightning module: it trains any :class:`~mfglab.solvers.base.Trainable`."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Generic, cast
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mfglab.config import TrainingConfig
-from mfglab.solvers.base import Loss, Solver
+from mfglab.solvers.base import BatchT, Loss, Trainable
+from mfglab.training.batches import count, moved, rows
 from mfglab.training.fingerprint import Fingerprint
 from mfglab.training.seeds import stream
 
@@ -23,11 +25,12 @@ class DivergedError(FloatingPointError):
     """Training produced a value that is not finite; names the step and every term."""
 
 
-class SolverModule(pl.LightningModule):
+class SolverModule(pl.LightningModule, Generic[BatchT]):
     """Optimises a solver's objective; keeps an average of the weights if asked.
 
     Noise comes from a generator that is seeded anew from (seed, epoch), so a run that is resumed
-    at an epoch draws exactly what an uninterrupted one draws.
+    at an epoch draws exactly what an uninterrupted one draws. Dropout knows no generator: torch's
+    default one is seeded alike (``fit`` restores it afterwards).
 
     Args:
         solver: What is trained.
@@ -37,13 +40,13 @@ class SolverModule(pl.LightningModule):
     """
 
     def __init__(
-        self, solver: Solver, training: TrainingConfig, seed: int, identity: Fingerprint
+        self, solver: Trainable[BatchT], training: TrainingConfig, seed: int, identity: Fingerprint
     ) -> None:
         super().__init__()
         # Stepping the optimiser here rather than in Lightning's closures saves a third of the
         # calls around a step; the steps of the small models of this project are short.
         self.automatic_optimization = False
-        self.solver = solver
+        self.solver: Trainable[BatchT] = solver
         self.training_config = training
         self.seed = seed
         self.identity = identity
@@ -57,13 +60,13 @@ class SolverModule(pl.LightningModule):
         self.history: list[dict[str, float]] = []
 
     @property
-    def evaluated(self) -> Solver:
+    def evaluated(self) -> Trainable[BatchT]:
         """The solver whose weights are validated and kept: the average where there is one."""
         if self.averaged is None:
             return self.solver
         module = self.averaged.module
-        assert isinstance(module, Solver)
-        return module
+        assert isinstance(module, Trainable)
+        return cast(Trainable[BatchT], module)
 
     def on_train_epoch_start(self) -> None:
         """Seed this epoch's batches and noise, and empty the running means."""
@@ -71,36 +74,42 @@ class SolverModule(pl.LightningModule):
         assert batches is not None  # an epoch has begun
         batches.dataset.set_epoch(self.current_epoch)
         self._noise = stream("noise", self.seed, self.current_epoch)
+        torch.manual_seed(stream("dropout", self.seed, self.current_epoch).initial_seed())
         self._sums, self._batches = {}, 0
 
-    def transfer_batch_to_device(self, batch: Tensor, device: torch.device, index: int) -> Tensor:
-        """Move a batch, which is one tensor: Lightning's search through trees is not needed."""
-        return batch.to(device)
+    def transfer_batch_to_device(self, batch: BatchT, device: torch.device, index: int) -> BatchT:
+        """Move a batch, whose form is known: Lightning's search through trees is not needed."""
+        return moved(batch, device)
 
-    def training_step(self, batch: Tensor, index: int) -> None:
+    def training_step(self, batch: BatchT, index: int) -> None:
         """One step; raises :class:`DivergedError` rather than train on a value not finite."""
-        loss = self.solver.loss(batch, self._noise)
-        if not math.isfinite(loss.total.item()):
-            raise DivergedError(self._explain(loss))
-        for name, value in {"loss": loss.total.detach(), **loss.terms}.items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
-        self._batches += 1
-        self._descend(loss.total)
+        parts = self.training_config.accumulate
+        size = count(batch) // parts
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        optimizer.zero_grad()
+        for part in range(parts):
+            share = batch if parts == 1 else rows(batch, slice(part * size, (part + 1) * size))
+            loss = self.solver.loss(share, self._noise)
+            if not math.isfinite(loss.total.item()):
+                raise DivergedError(self._explain(loss))
+            for name, value in {"loss": loss.total.detach(), **loss.terms}.items():
+                self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._batches += 1
+            (loss.total if parts == 1 else loss.total / parts).backward()
+        self._descend(optimizer)
         if self.averaged is not None:
             self.averaged.update_parameters(self.solver)
 
-    def _descend(self, total: Tensor) -> None:
-        optimizer, scheduler = self.optimizers(), self.lr_schedulers()
-        assert isinstance(optimizer, LightningOptimizer)
+    def _descend(self, optimizer: LightningOptimizer) -> None:
+        scheduler = self.lr_schedulers()
         assert isinstance(scheduler, LambdaLR)
-        optimizer.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
         if self.training_config.gradient_clip > 0:
             nn.utils.clip_grad_norm_(self.solver.parameters(), self.training_config.gradient_clip)
         optimizer.step()
         scheduler.step()
 
-    def validation_step(self, batch: Tensor, index: int) -> None:
+    def validation_step(self, batch: BatchT, index: int) -> None:
         """Validation loss with the same noise at every validation; one row of the history."""
         value = self.evaluated.validation_loss(batch, stream("validation", self.seed, 0))
         if not math.isfinite(value.item()):
@@ -108,16 +117,21 @@ class SolverModule(pl.LightningModule):
                 f"validation loss is {value.item()} after step {self.global_step}; "
                 "lower training.learning_rate or set training.gradient_clip"
             )
-        self.log("val_loss", value, prog_bar=True, batch_size=batch.shape[0])
+        self.log("val_loss", value, prog_bar=True, batch_size=count(batch))
         row = {"step": float(self.global_step), "val_loss": value.item()}
         row |= {name: total.item() / self._batches for name, total in self._sums.items()}
         row["learning_rate"] = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
         self.history.append(row)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam with a learning rate that changes every step."""
+        """Adam or AdamW with a learning rate that changes every step."""
         cfg = self.training_config
-        optimizer = torch.optim.Adam(self.solver.parameters(), lr=cfg.learning_rate)
+        optimizer: Optimizer
+        if cfg.optimizer == "adamw":
+            groups = _decay_groups(self.solver, cfg.weight_decay)
+            optimizer = AdamW(groups, lr=cfg.learning_rate, betas=(0.9, cfg.beta2))
+        else:
+            optimizer = Adam(self.solver.parameters(), lr=cfg.learning_rate, betas=(0.9, cfg.beta2))
         scheduler = LambdaLR(optimizer, lambda step: learning_rate_factor(cfg, step))
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
@@ -138,10 +152,28 @@ class SolverModule(pl.LightningModule):
         )
 
 
+def _decay_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    # Gains, biases and other vectors are left alone, as in the training of language models.
+    weights = [p for p in module.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in weights if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in weights if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
 def learning_rate_factor(training: TrainingConfig, step: int) -> float:
     """Factor on the initial learning rate at ``step``."""
-    if training.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, step / training.iterations)))
-    if training.schedule == "halving":
-        return float(0.5 ** (step // training.halve_every))
-    return 1.0
+    if step < training.warmup:
+        return (step + 1) / (training.warmup + 1)
+    match training.schedule:
+        case "cosine":
+            left = training.iterations - training.warmup
+            share = 0.5 * (1 + math.cos(math.pi * min(1.0, (step - training.warmup) / left)))
+            return training.final_factor + (1 - training.final_factor) * share
+        case "halving":
+            return float(0.5 ** (step // training.halve_every))
+        case "drops":
+            passed = sum(step >= at * training.iterations for at in training.drop_at)
+            return float(0.1**passed)
+        case "constant":
+            return 1.0
