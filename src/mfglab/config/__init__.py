@@ -26,16 +26,18 @@ from mfglab.config.models import (
     FlowMatchingConfig,
     ModelConfig,
     NonlinearScoreConfig,
-    OrnsteinUhlenbeckConfig,
     OtFlowConfig,
-    ProcessConfig,
     RunConfig,
     ScoreConfig,
     SolverConfig,
     TrainingConfig,
+    WpoConfig,
+)
+from mfglab.config.processes import (
+    OrnsteinUhlenbeckConfig,
+    ProcessConfig,
     VarianceExplodingConfig,
     VariancePreservingConfig,
-    WpoConfig,
 )
 from mfglab.config.profile import Config
 from mfglab.config.score_terms import (
