@@ -14,13 +14,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mfglab.config import TrainingConfig
-from mfglab.solvers.base import Loss, Solver
+from mfglab.solvers.base import DivergedError, Loss, Solver
 from mfglab.training.fingerprint import Fingerprint
 from mfglab.training.seeds import stream
-
-
-class DivergedError(FloatingPointError):
-    """Training produced a value that is not finite; names the step and every term."""
 
 
 class SolverModule(pl.LightningModule):
