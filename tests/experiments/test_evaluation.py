@@ -9,12 +9,11 @@ from mfglab.datasets.mixtures import mixture_2d
 from mfglab.experiments.evaluate import (
     evaluate_run,
     own_metrics,
-    relative_hjb_residual,
-    residual_rows,
     step_sweep,
 )
 from mfglab.experiments.fields import GRID, PATHS, figure_arrays
 from mfglab.experiments.floor import measure_floor, targets, transport_size
+from mfglab.experiments.residuals import relative_hjb_residual, residual_rows
 from mfglab.games.closed_forms.score_game import noised_log_density
 from mfglab.games.optimality import value_and_derivatives
 from mfglab.solvers.factory import build_solver

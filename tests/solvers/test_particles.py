@@ -7,8 +7,8 @@ import torch
 
 from mfglab.games.divergences import KL, Alpha
 from mfglab.solvers.particles import (
-    DivergedError,
     ParticleFlow,
+    ParticlesDivergedError,
     ParticleSettings,
     TailCorrection,
 )
@@ -86,12 +86,12 @@ def test_steps_shrink_geometrically():
 def test_divergence_is_one_error_that_keeps_the_last_positions():
     seen = []
     model = flow(normal(50, 2, seed=8), steps=50, step=1.0, bound=4.0, lipschitz=None)
-    with pytest.raises(DivergedError, match="diverged at step 0: the divergence or a coord") as e:
+    with pytest.raises(ParticlesDivergedError, match="step 0: the divergence or a coord") as e:
         model.run(torch.full((50, 2), torch.nan), lambda k, x: seen.append(k))
     assert e.value.step == 0
     assert seen == []
     late = flow(normal(50, 2, seed=8) + 20, steps=200, step=1.0, bound=4.0, lipschitz=1.0)
-    with pytest.raises(DivergedError, match="above 4") as e:
+    with pytest.raises(ParticlesDivergedError, match="above 4") as e:
         late.run(normal(50, 2, seed=9).clamp(-3, 3))
     assert e.value.step > 0
     assert float(e.value.particles.abs().max()) <= 4
@@ -100,7 +100,7 @@ def test_divergence_is_one_error_that_keeps_the_last_positions():
 def test_a_dual_value_that_overflows_is_the_same_error():
     # nu = 0: the exponential of the discriminator overflows far from where it started
     model = flow(1e5 * normal(50, 2, seed=8), steps=3, shifted=False)
-    with pytest.raises(DivergedError, match="diverged at step 0"):
+    with pytest.raises(ParticlesDivergedError, match="diverged at step 0"):
         model.run(normal(50, 2, seed=9))
     assert all(bool(p.isfinite().all()) for p in model.discriminator.parameters())
 

@@ -8,8 +8,9 @@ import warnings
 import pytest
 import torch
 
+from mfglab.solvers.base import DivergedError
 from mfglab.training.fit import fit
-from mfglab.training.module import DivergedError, SolverModule, learning_rate_factor
+from mfglab.training.module import SolverModule, learning_rate_factor
 
 
 def weights(result):

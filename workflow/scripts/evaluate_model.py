@@ -7,8 +7,9 @@ import pandas as pd
 from mfglab.config import EvaluationConfig
 from mfglab.datasets.files import write_npz
 from mfglab.datasets.splits import Splits
-from mfglab.experiments.evaluate import evaluate_run, residual_rows, step_sweep
+from mfglab.experiments.evaluate import evaluate_run, step_sweep
 from mfglab.experiments.fields import figure_arrays
+from mfglab.experiments.residuals import residual_rows
 from mfglab.experiments.train import load_trained
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage

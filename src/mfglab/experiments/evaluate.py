@@ -13,13 +13,13 @@ from torch import Tensor
 
 from mfglab.config import EvaluationConfig
 from mfglab.experiments.floor import targets, transport_size
+from mfglab.experiments.residuals import residual_rows
 from mfglab.metrics.mmd import mmd_squared
 from mfglab.metrics.wasserstein import sliced_w2, transport_distances
 from mfglab.solvers.base import Solver
 from mfglab.solvers.flow import HJB, FlowSolver
 from mfglab.solvers.nonlinear_score import NonlinearScoreModel
 from mfglab.solvers.otflow import OtFlow
-from mfglab.solvers.regularisers import psi_residual
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.seeds import stream
@@ -54,7 +54,8 @@ class RunMetrics:
         speed_variation: Mean relative deviation of the speed along a trajectory (flows).
         monotonicity_violation: Fraction of pairs of trajectories that no optimal transport has.
         hjb_residual: Mean of ``int |HJB residual| dt`` (OT-Flow), or median over time of the
-            relative residual (score potentials; see :func:`relative_hjb_residual`).
+            relative residual (score potentials; see
+            :func:`~mfglab.experiments.residuals.residual_by_time`).
         evaluations: Network evaluations to draw a sample at the default number of steps.
         parameters: Trained numbers.
     """
@@ -122,7 +123,7 @@ def evaluate_run(
         x = torch.from_numpy(test[: config.nll_points])
         nll = -float(solver.log_prob(x).mean()) if likelihood else float("nan")
         own = own_metrics(solver, test, config, seed, samples)
-        error = reconstruction_error(solver, x, _inverse_steps(solver))
+        error = reconstruction_error(solver, *_inverse_settings(solver, test, config))
     blocks = [samples[i * n : (i + 1) * n] for i in range(repeats)]
     pairs = [transport_distances(a, b) for a, b in zip(blocks, targets(test, config), strict=True)]
     return RunMetrics(
@@ -158,46 +159,6 @@ def step_sweep(
 def reconstruction_error(solver: Solver, x: Tensor, steps: int) -> float:
     """Mean Euclidean distance of ``x`` to its image under the flow and back."""
     return float((solver.reconstruct(x, steps) - x).norm(dim=1).mean())
-
-
-def relative_hjb_residual(
-    solver: ScoreModel, test: Points, config: EvaluationConfig, seed: int, times: int = 16
-) -> list[dict[str, float]]:
-    """HJB residual of a learned score potential, at noised test points.
-
-    Returns:
-        Rows with the noising time ``s`` and the ``relative_residual``.
-    """
-    solver.double().eval()
-    x = torch.from_numpy(test[: config.path_points])
-    return residual_by_time(solver, x, stream("residual", config.seed, seed), times)
-
-
-def residual_by_time(
-    solver: ScoreModel, x0: Tensor, generator: torch.Generator, times: int = 16
-) -> list[dict[str, float]]:
-    """HJB residual of a learned score potential by noising time, at noised points of ``x0``.
-
-    ``U = -psi`` is learned up to a function of time, which changes the residual by a function of
-    time; at each time the mean over the points is therefore taken off. The rest is divided by
-    the standard deviation of ``d_t U = d_s psi`` over the same points: 0 for the exact value
-    function, of order one where the network knows nothing of the equation.
-
-    Args:
-        solver: The model, in float64.
-        x0: Clean points (n, d), float64.
-        generator: Source of the noise.
-        times: Noising times, uniform in log signal-to-noise.
-    """
-    rows = []
-    for s in solver.draw_times((torch.arange(times).double() + 0.5) / times):
-        z = torch.randn(x0.shape, generator=generator, dtype=torch.float64)
-        y = solver.process.scale(s) * x0 + solver.process.variance(s).sqrt() * z
-        with torch.no_grad():
-            D = solver.psi_derivatives(s.expand(len(y)), y)
-            residual = psi_residual(solver.process, s, y, D)
-        rows.append({"s": float(s), "relative_residual": float(residual.std() / D.time.std())})
-    return rows
 
 
 @singledispatch
@@ -290,20 +251,8 @@ def _(
     return {"evaluations": solver.steps}
 
 
-@singledispatch
-def residual_rows(
-    solver: Solver, test: Points, config: EvaluationConfig, seed: int
-) -> list[dict[str, float]]:
-    """Rows of HJB residual over noising time; none for models without noising."""
-    return []
-
-
-@residual_rows.register
-def _(
-    solver: ScoreModel, test: Points, config: EvaluationConfig, seed: int
-) -> list[dict[str, float]]:
-    return relative_hjb_residual(solver, test, config, seed) if solver.potential else []
-
-
-def _inverse_steps(solver: Solver) -> int:
-    return INVERSE_STEPS if isinstance(solver, FlowSolver) else solver.default_steps
+def _inverse_settings(solver: Solver, test: Points, config: EvaluationConfig) -> tuple[Tensor, int]:
+    # Flows are cheap, and a claim is about their error; others need many more evaluations.
+    if isinstance(solver, FlowSolver):
+        return torch.from_numpy(test[: config.nll_points]), INVERSE_STEPS
+    return torch.from_numpy(test[: config.path_points]), solver.default_steps

@@ -16,7 +16,12 @@ from mfglab.games.densities import GaussianMixture
 from mfglab.games.divergences import KL
 from mfglab.metrics.memorisation import nearest_points
 from mfglab.metrics.wasserstein import transport_distances
-from mfglab.solvers.particles import DivergedError, ParticleFlow, ParticleRun, ParticleSettings
+from mfglab.solvers.particles import (
+    ParticleFlow,
+    ParticleRun,
+    ParticlesDivergedError,
+    ParticleSettings,
+)
 from mfglab.training.seeds import stream
 
 Points = NDArray[np.float64]
@@ -142,7 +147,7 @@ def _run(config: GpaConfig, arm: _Arm, train: Tensor, seed: int) -> tuple[GpaRow
     try:
         run = flow.run(start)
         particles = run.particles.double().numpy()
-    except DivergedError as error:
+    except ParticlesDivergedError as error:
         run = None
         particles = error.particles.double().numpy()
     return _measure(arm, seed, run, particles, train.numpy()), particles

@@ -16,7 +16,7 @@ from mfglab.datasets.heavy_tails import StudentT
 from mfglab.experiments.gpa import settings_of
 from mfglab.games.divergences import KL, Alpha, FDivergence
 from mfglab.metrics.tails import empirical_survival, tail_errors
-from mfglab.solvers.particles import DivergedError, ParticleFlow, TailCorrection
+from mfglab.solvers.particles import ParticleFlow, ParticlesDivergedError, TailCorrection
 from mfglab.training.seeds import stream
 
 Array = NDArray[np.float64]
@@ -146,7 +146,7 @@ def _outcomes(
         bound = math.inf if arm.lipschitz is None else arm.lipschitz
         try:
             run = flow.run(start)
-        except DivergedError as error:
+        except ParticlesDivergedError as error:
             yield arm.name, bound, _Outcome(error.particles, diverged=1)
             continue
         energy, speed = float(run.kinetic_energy[-1]), float(run.max_speed.max())

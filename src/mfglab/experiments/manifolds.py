@@ -24,12 +24,11 @@ from mfglab.datasets.factory import TOYS
 from mfglab.experiments.manifold_metrics import Array, Reference, measure
 from mfglab.games.dynamics import OrnsteinUhlenbeck
 from mfglab.solvers.adversarial import AdversarialSettings, train_adversarially
-from mfglab.solvers.base import Solver
+from mfglab.solvers.base import DivergedError, Solver
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.proximal import OffPathProximalFlow, ProximalFlow
 from mfglab.solvers.score import ScoreModel
 from mfglab.training.fit import fit
-from mfglab.training.module import DivergedError
 from mfglab.training.seeds import stream
 
 Row = dict[str, float | str]

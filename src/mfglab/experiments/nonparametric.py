@@ -106,7 +106,7 @@ def fit_particles(x: Tensor, seed: int, count: int, steps: int) -> ParticleCloud
         steps: Steps of the flow.
 
     Raises:
-        DivergedError: A coordinate is not finite or out of bounds.
+        ParticlesDivergedError: A coordinate is not finite or out of bounds.
     """
     z = torch.randn(count, x.shape[1], generator=stream("particle start", seed, count))
     start = x.mean(0).float() + x.std(0).float() * z

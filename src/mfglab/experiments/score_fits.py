@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mfglab.config import TrainingConfig
-from mfglab.experiments.evaluate import residual_by_time
+from mfglab.experiments.residuals import residual_by_time
 from mfglab.games.closed_forms.score_game import noised_score
 from mfglab.games.densities import GaussianMixture
 from mfglab.games.dynamics import OrnsteinUhlenbeck

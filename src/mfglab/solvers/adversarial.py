@@ -96,7 +96,9 @@ class _Player:
     # One network, its Adam and its decay; a step is refused when it is not finite.
     def __init__(self, net: torch.nn.Module, rate: float, settings: AdversarialSettings) -> None:
         self.weights = list(net.parameters())
-        self.adam = torch.optim.Adam(self.weights, rate, (settings.beta1, settings.beta2))
+        self.adam = torch.optim.Adam(
+            self.weights, rate, (settings.beta1, settings.beta2), fused=True
+        )
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.adam, settings.iterations)
 
     def step(self, loss: Tensor) -> bool:

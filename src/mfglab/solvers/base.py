@@ -13,6 +13,10 @@ from mfglab.games.game import MeanFieldGame
 from mfglab.trajectories.integrate import Trajectory
 
 
+class DivergedError(FloatingPointError):
+    """A solver produced a value that is not finite, or left every bound; says where and what."""
+
+
 @dataclass(frozen=True)
 class Loss:
     """A training objective and its named parts.

@@ -19,9 +19,10 @@ from mfglab.games.divergences import FDivergence, LipschitzDivergence
 from mfglab.games.game import MeanFieldGame
 from mfglab.games.recipes import gradient_flow
 from mfglab.networks.lipschitz import LipschitzNet
+from mfglab.solvers.base import DivergedError
 
 
-class DivergedError(ArithmeticError):
+class ParticlesDivergedError(DivergedError):
     """Particles left every reasonable region, or there is no number for the divergence.
 
     Args:
@@ -229,8 +230,8 @@ class ParticleFlow:
         """Move particles from ``start`` (n, d); ``watch(k, x)`` is called after each step.
 
         Raises:
-            DivergedError: The dual value or a coordinate is not finite, or a coordinate exceeds
-                ``settings.bound``.
+            ParticlesDivergedError: The dual value or a coordinate is not finite, or a coordinate
+                exceeds ``settings.bound``.
         """
         settings, x, time = self.settings, start.clone(), 0.0
         trace = []
@@ -238,14 +239,14 @@ class ParticleFlow:
             first = settings.first_ascent_steps if k == 0 else settings.ascent_steps
             value = self.ascend(x, first)
             if not math.isfinite(value):
-                raise DivergedError(k, settings.bound, x)
+                raise ParticlesDivergedError(k, settings.bound, x)
             h = settings.step_at(k)
             v = self.velocity(x)
             squares = v.square().sum(1)
             trace.append((time, value, float(squares.mean()), float(squares.max()) ** 0.5))
             moved = x + h * self._increment(x, v, h)
             if not float(moved.abs().amax()) <= settings.bound:  # NaN is not either
-                raise DivergedError(k, settings.bound, x)
+                raise ParticlesDivergedError(k, settings.bound, x)
             x, time = moved, time + h
             if watch is not None:
                 watch(k, x)

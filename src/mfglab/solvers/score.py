@@ -131,16 +131,30 @@ class ScoreModel(ScoreNetwork):
     ) -> Tensor:
         """The objective; score and divergence are evaluated unless they are given."""
         if self.objective.needs_divergence and divergence is None:
-            score, divergence = self._score_and_divergence(points)
+            score, divergence = self.score_and_divergence(points.s, points.y)
         if score is None:
             score = self.score(points.s, points.y)
         return self.objective.value(points, score, divergence)
 
-    def _score_and_divergence(self, points: NoisedPoints) -> tuple[Tensor, Tensor]:
+    def score_and_divergence(self, s: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Score (n, d) and its exact divergence (n,).
+
+        In one sweep of hand-written derivatives, a third to a half of the time of automatic ones;
+        a sub-class with another ``score`` or ``psi`` is differentiated automatically.
+
+        Args:
+            s: Noising time, a scalar or of shape (n,).
+            x: Points (n, d).
+        """
+        kind = type(self)
+        if kind.score is not ScoreNetwork.score or kind.psi is not ScoreNetwork.psi:
+            out = velocity_and_divergence(lambda point: self.score(s, point), x)
+            return out.velocity, out.divergence
+        s = s.expand(x.shape[0])
         if self.potential:
-            D = self.psi_derivatives(points.s, points.y)
+            D = self.psi_derivatives(s, x)
             return D.gradient, D.laplacian
-        S = self.score_derivatives(points.s, points.y)
+        S = self.score_derivatives(s, x)
         return S.score, S.divergence
 
     def denoising_loss(self, x: Tensor, u: Tensor, z: Tensor) -> Tensor:
@@ -200,6 +214,12 @@ class ScoreModel(ScoreNetwork):
         half = 0.5 * self.process.diffusion(s).square()
         return -c * x - half * self.score(s, x)
 
+    def _flow_with_divergence(self, s: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        c = self.process.drift_coefficient(s)
+        half = 0.5 * self.process.diffusion(s).square()
+        score, divergence = self.score_and_divergence(s, x)
+        return -c * x - half * score, -c * self.dim - half * divergence
+
     def _flow(
         self,
         x: Tensor,
@@ -217,8 +237,8 @@ class ScoreModel(ScoreNetwork):
             ds_dr = span * self._snr_clock(s)
             if not with_divergence:
                 return Rates(self.flow_velocity(s, y) * ds_dr)
-            out = velocity_and_divergence(lambda p: self.flow_velocity(s, p), y)
-            return Rates(out.velocity * ds_dr, (out.divergence * ds_dr)[:, None])
+            velocity, divergence = self._flow_with_divergence(s, y)
+            return Rates(velocity * ds_dr, (divergence * ds_dr)[:, None])
 
         start, end = (1.0, 0.0) if forward else (0.0, 1.0)
         steps = steps or self.ode_steps

@@ -15,14 +15,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mfglab.config import TrainingConfig
-from mfglab.solvers.base import BatchT, Loss, Trainable
+from mfglab.solvers.base import BatchT, DivergedError, Loss, Trainable
 from mfglab.training.batches import count, moved, rows
 from mfglab.training.fingerprint import Fingerprint
 from mfglab.training.seeds import stream
-
-
-class DivergedError(FloatingPointError):
-    """Training produced a value that is not finite; names the step and every term."""
 
 
 class SolverModule(pl.LightningModule, Generic[BatchT]):
@@ -96,7 +92,8 @@ class SolverModule(pl.LightningModule, Generic[BatchT]):
             for name, value in {"loss": loss.total.detach(), **loss.terms}.items():
                 self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._batches += 1
-            (loss.total if parts == 1 else loss.total / parts).backward()
+            share_of_loss = loss.total if parts == 1 else loss.total / parts
+            share_of_loss.backward()  # type: ignore[no-untyped-call]
         self._descend(optimizer)
         if self.averaged is not None:
             self.averaged.update_parameters(self.solver)

@@ -22,7 +22,7 @@ class ParticleTraining(Section):
 class TailTraining(ParticleTraining):
     """The same for heavy tails; time steps in units of the 0.99 quantile of the training radii."""
 
-    steps: int = Field(500, ge=1, description="Particle steps.")
+    steps: int = Field(350, ge=1, description="Particle steps.")
     step: float = Field(0.3, gt=0, description="Time step at the start, in that unit.")
     final_step: float = Field(
         0.005, gt=0, description="Time step at the end, in that unit, reached geometrically."
