@@ -52,6 +52,7 @@ from mfglab.config.score_terms import (
 from mfglab.config.studies import (
     BoltzmannStudyConfig,
     BridgeConfig,
+    CertificateConfig,
     ClosedFormsConfig,
     ContaminationConfig,
     DataEfficiencyConfig,
@@ -67,6 +68,7 @@ from mfglab.config.studies import (
     ParticleTraining,
     ProximalConfig,
     RobustnessConfig,
+    RobustnessWideConfig,
     SmallModels,
     StudiesConfig,
 )
@@ -77,6 +79,7 @@ __all__ = [
     "BoltzmannConfig",
     "BoltzmannStudyConfig",
     "BridgeConfig",
+    "CertificateConfig",
     "ClosedFormsConfig",
     "CnfConfig",
     "ComposedToyData",
@@ -117,6 +120,7 @@ __all__ = [
     "RegulariserConfig",
     "ResidualConfig",
     "RobustnessConfig",
+    "RobustnessWideConfig",
     "RunConfig",
     "ScoreConfig",
     "ScorePdeConfig",
