@@ -130,6 +130,18 @@ class LearnedPath:
         each = (g * np.abs(self.gap(law))).sum(1) * self.length / self.score.shape[1]
         return 2 * float(self.weights @ each)
 
+    def squared_error(self, law: Complex) -> float:
+        """``J = int E_{p_s} |score - true score|^2 ds`` for the law with these coefficients."""
+        each = (self.gap(law) ** 2 / self.density(law)).sum(1)
+        return float(self.weights @ each) * self.length / self.score.shape[1]
+
+    def steepness(self) -> tuple[Array, float]:
+        """``L = max(sup_x 2 score', 0)`` at each time, shape (K,), and ``int L ds``."""
+        n = self.score.shape[1]
+        slope = np.fft.irfft(1j * self._waves * np.fft.rfft(self.score, axis=1), n, axis=1)
+        steep = np.maximum(2 * slope.max(1), 0.0)
+        return steep, float(self.weights @ steep)
+
     def influence(self, law: Complex) -> Array:
         """h(y) at the cell centres, the maximising linear functional: ``F(law) = E h(Y)``."""
         k, n = self._waves, self.score.shape[1]
@@ -140,7 +152,10 @@ class LearnedPath:
         return out
 
     def worst_case(self) -> float:
-        """``C = sup_y int E[g 2 |score - kernel score| | Y_0 = y] ds``; one point moves F by 2C/M."""
+        """``C = sup_y int E[g 2 |score - kernel score| | Y_0 = y] ds``.
+
+        One of M points moves F by at most ``2 C / M``.
+        """
         n = self.score.shape[1]
         offsets = np.arange(n) * self.length / n
         shift = np.arange(n)[:, None] - np.arange(n)  # row x, column y

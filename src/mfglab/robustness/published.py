@@ -33,9 +33,8 @@ def published_bound(
         float(np.abs(np.fft.irfft((1j * k) ** order * transformed, n, axis=1)).max())
         for order in range(3)
     ]
-    density, gap = path.density(sample), path.gap(sample)
-    objective = float(path.weights @ (gap**2 / density).sum(1)) * length / n
-    delta = float(density[-1].min())
+    objective = path.squared_error(sample)
+    delta = float(path.density(sample)[-1].min())
     excess = (1 + abs(math.log(delta))) / math.sqrt(eps) + horizon * max(sizes)
     root = math.sqrt(objective) + math.sqrt(excess * sampling)
     rate = 4 * math.pi**2 if omega is None else omega

@@ -51,7 +51,7 @@ class RobustnessWideConfig(Section):
     width_iterations: int = Field(800, ge=1, description="Steps of Adam.")
     width_batch: int = Field(128, ge=1, description="Noised points of each step and network.")
     clock_steps: list[int] = Field(
-        [20, 40, 80, 160, 320],
+        [20, 40, 80, 120, 160],
         min_length=2,
         description="Numbers of steps of the discretised VP and VE samplers.",
     )
