@@ -128,12 +128,12 @@ class LearnedPath:
         """
         g = self.growth if weighted else np.ones_like(self.growth)
         each = (g * np.abs(self.gap(law))).sum(1) * self.length / self.score.shape[1]
-        return 2 * float(self.weights @ each)
+        return 2.0 * float(self.weights @ each)
 
     def squared_error(self, law: Complex) -> float:
         """``J = int E_{p_s} |score - true score|^2 ds`` for the law with these coefficients."""
         each = (self.gap(law) ** 2 / self.density(law)).sum(1)
-        return float(self.weights @ each) * self.length / self.score.shape[1]
+        return float(self.weights @ each) * float(self.length) / len(self.masses)
 
     def steepness(self) -> tuple[Array, float]:
         """``L = max(sup_x 2 score', 0)`` at each time, shape (K,), and ``int L ds``."""
@@ -166,7 +166,7 @@ class LearnedPath:
             kernel = theta(offsets, 2 * float(s), self.length)
             gap = score[:, None] * kernel.value[shift] - kernel.first[shift]
             total += weight * (g @ np.abs(gap))
-        return 2 * float(total.max()) * self.length / n
+        return float(2 * total.max() * self.length / n)
 
 
 @dataclass(frozen=True)

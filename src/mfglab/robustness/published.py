@@ -37,6 +37,7 @@ def published_bound(
     delta = float(path.density(sample)[-1].min())
     excess = (1 + abs(math.log(delta))) / math.sqrt(eps) + horizon * max(sizes)
     root = math.sqrt(objective) + math.sqrt(excess * sampling)
-    rate = 4 * math.pi**2 if omega is None else omega
+    rate = 4 * math.pi * math.pi if omega is None else omega
     reference = length * math.exp(-rate * horizon / length**2) * far
-    return math.sqrt(eps) + length**1.5 * (1 + math.sqrt(sizes[1])) * (reference + root)
+    growth = length * math.sqrt(length) * (1 + math.sqrt(sizes[1]))
+    return math.sqrt(eps) + growth * (reference + root)

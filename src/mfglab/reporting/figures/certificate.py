@@ -32,7 +32,7 @@ def certificate_panels(runs: pd.DataFrame, coverage: pd.DataFrame) -> Figure:
 def _scatter(axes: Axes, runs: pd.DataFrame, colours: dict[str, str]) -> None:
     for kind, part in runs.groupby("kind", sort=True):
         if part["radius"].min() < _DIAMETER:
-            axes.plot(part["w1"], part["radius"], "o", ms=3.5, color=colours[kind], label=kind)
+            axes.plot(part["w1"], part["radius"], "o", ms=3.5, color=colours[str(kind)], label=kind)
     ends = np.array([runs["w1"].min(), runs["w1"].max()])
     axes.plot(ends, ends, "-", color=DATA_COLOUR, lw=1, label="radius = distance")
     axes.axhline(_DIAMETER, color=DATA_COLOUR, ls=":", lw=1)
@@ -47,7 +47,7 @@ def _coverage(axes: Axes, coverage: pd.DataFrame, colours: dict[str, str]) -> No
     place = np.arange(len(coverage))
     value = coverage["coverage"].to_numpy(float)
     spread = np.stack([value - coverage["low"], coverage["high"] - value])
-    axes.barh(place, value, color=[colours[kind] for kind in coverage["kind"]], height=0.6)
+    axes.barh(place, value, color=[colours[str(kind)] for kind in coverage["kind"]], height=0.6)
     axes.errorbar(value, place, xerr=np.maximum(spread, 0), fmt="none", color=DATA_COLOUR, lw=1)
     axes.axvline(float(coverage["nominal"].iloc[0]), color=DATA_COLOUR, ls="--", lw=1)
     axes.set_yticks(place, [kind.replace(", ", ",\n") for kind in coverage["kind"]], fontsize=7)
@@ -59,7 +59,7 @@ def _coverage(axes: Axes, coverage: pd.DataFrame, colours: dict[str, str]) -> No
 def _sizes(axes: Axes, runs: pd.DataFrame, colours: dict[str, str]) -> None:
     for kind, part in runs.groupby("kind", sort=True):
         median = part.groupby("train_size", sort=True)["radius"].median()
-        axes.plot(median.index, median, "o-", ms=3, lw=1.2, color=colours[kind], label=kind)
+        axes.plot(median.index, median, "o-", ms=3, lw=1.2, color=colours[str(kind)], label=kind)
     median = runs.groupby("train_size", sort=True)["w1"].median()
     axes.plot(median.index, median, "s--", ms=4, color="black", label="exact W1")
     axes.axhspan(_DIAMETER, max(runs["radius"].max(), 1.0) * 2, color=COLOURS[-1], alpha=0.15)
