@@ -30,6 +30,8 @@ LAW = LineMixture(MODES.weights, MODES.means, MODES.variance)
 CERTIFIED, NORMAL = "certified, held-out", "normal approximation, held-out"
 PLUG_IN, TRAINING = "plug-in, held-out", "plug-in, training sample"
 TO_TRAINING, DIRECT = "distance to the training sample", "distance to held-out points, certified"
+#: Cells in which distances to points are measured.
+_FINE = 4096
 PUBLISHED = "published (14)-(15), C = 1"
 
 
@@ -98,7 +100,7 @@ def _rows(
     }
     radii = {kind: fixed + value for kind, value in errors.items()} | {
         TO_TRAINING: _to_points(path.masses, points),
-        DIRECT: _to_points(path.masses, held) + sampling,
+        DIRECT: _to_points(path.masses, held) + sampling + 1 / _FINE,
         PUBLISHED: published_bound(
             path,
             coefficients(points, n),
@@ -128,16 +130,16 @@ def _rows(
     ]
 
 
-def _to_points(masses: Array, points: Array, cells: int = 4096) -> float:
-    """W1 of grid masses, spread evenly over their cells, and points; wrong by at most 1/cells."""
-    fine = cells // len(masses) * len(masses)
+def _to_points(masses: Array, points: Array) -> float:
+    """W1 of grid masses, spread evenly over their cells, and points; wrong by at most 1/_FINE."""
+    fine = -(-_FINE // len(masses)) * len(masses)
     counts = np.histogram(np.remainder(points, 1.0), fine, (0.0, 1.0))[0] / len(points)
     return w1_circle(np.repeat(masses, fine // len(masses)) * len(masses) / fine, counts, 1 / fine)
 
 
 def distance_of_points(points: Array) -> float:
     """W1 of an empirical law to the true law."""
-    fine = 4096
+    fine = _FINE
     counts = np.histogram(np.remainder(points, 1.0), fine, (0.0, 1.0))[0] / len(points)
     return w1_circle(counts, MODES.pdf(circle_points(fine)) / fine, 1 / fine)
 

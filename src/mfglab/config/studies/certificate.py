@@ -16,7 +16,7 @@ class CertificateConfig(Section):
         min_length=1,
         description="Training points; every width is trained at every size.",
     )
-    replicates: int = Field(5, ge=1, description="Networks of each width and size.")
+    replicates: int = Field(8, ge=1, description="Networks of each width and size.")
     held_out: int = Field(10000, ge=10, description="Held-out points of each network.")
     level: float = Field(0.95, gt=0, lt=1, description="Confidence of the certificate.")
     eps: float = Field(0.0002, gt=0, description="Early-stopping time of the heat flow.")

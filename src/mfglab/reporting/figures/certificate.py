@@ -32,15 +32,14 @@ def certificate_panels(runs: pd.DataFrame, coverage: pd.DataFrame) -> Figure:
 def _scatter(axes: Axes, runs: pd.DataFrame, colours: dict[str, str]) -> None:
     for kind, part in runs.groupby("kind", sort=True):
         if part["radius"].min() < _DIAMETER:
-            axes.plot(part["w1"], part["radius"], "o", ms=3.5, color=colours[str(kind)], label=kind)
+            axes.plot(part["w1"], part["radius"], "o", ms=3.5, color=colours[str(kind)])
     ends = np.array([runs["w1"].min(), runs["w1"].max()])
-    axes.plot(ends, ends, "-", color=DATA_COLOUR, lw=1, label="radius = distance")
+    axes.plot(ends, ends, "-", color=DATA_COLOUR, lw=1)
     axes.axhline(_DIAMETER, color=DATA_COLOUR, ls=":", lw=1)
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("exact W1 of generated and true law")
     axes.set_ylabel("radius (dotted: diameter)")
-    axes.set_title("below the line: the true law is outside")
-    axes.legend(fontsize=6, loc="lower right")
+    axes.set_title("below the line the true law is outside\n(colours as in the middle)")
 
 
 def _coverage(axes: Axes, coverage: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -59,11 +58,11 @@ def _coverage(axes: Axes, coverage: pd.DataFrame, colours: dict[str, str]) -> No
 def _sizes(axes: Axes, runs: pd.DataFrame, colours: dict[str, str]) -> None:
     for kind, part in runs.groupby("kind", sort=True):
         median = part.groupby("train_size", sort=True)["radius"].median()
-        axes.plot(median.index, median, "o-", ms=3, lw=1.2, color=colours[str(kind)], label=kind)
+        axes.plot(median.index, median, "o-", ms=3, lw=1.2, color=colours[str(kind)])
     median = runs.groupby("train_size", sort=True)["w1"].median()
-    axes.plot(median.index, median, "s--", ms=4, color="black", label="exact W1")
+    axes.plot(median.index, median, "s--", ms=4, color="black")
     axes.axhspan(_DIAMETER, max(runs["radius"].max(), 1.0) * 2, color=COLOURS[-1], alpha=0.15)
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("training points N")
     axes.set_ylabel("median radius (unit of the data)")
-    axes.set_title("grey: above the diameter, says nothing")
+    axes.set_title("grey: above the diameter, says nothing\n(squares: exact W1)")

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from mfglab.reporting.figures.style import COLOURS, DATA_COLOUR
 
@@ -78,8 +79,10 @@ def wide_panels(runs: pd.DataFrame) -> Figure:
 
 def _sweep(axes: Axes, panel: WidePanel, part: pd.DataFrame) -> None:
     axes.set(title=panel.title, xlabel=panel.label, xscale="log", yscale="log")
-    style = "o" if part["sweep"].eq("d expressiveness").any() else "-"
-    for colour, (kind, rows) in zip(COLOURS, part.groupby("kind", sort=True), strict=False):
+    scattered = part["sweep"].eq("d expressiveness").any()
+    styles = ("o",) * 4 if scattered else ("-", "-", "--", "-")
+    groups = part.groupby("kind", sort=True)
+    for colour, style, (kind, rows) in zip(COLOURS, styles, groups, strict=False):
         mean = rows.groupby("x", sort=True)["bound"].mean()
         beyond = f" (from {mean.min():.0e})" if mean.min() > _TOP else ""
         axes.plot(
@@ -87,4 +90,7 @@ def _sweep(axes: Axes, panel: WidePanel, part: pd.DataFrame) -> None:
         )
     measured = part.groupby("x", sort=True)["measured"].mean()
     axes.plot(measured.index, measured, "s", color=DATA_COLOUR, ms=3.5, label="measured")
-    axes.legend(fontsize=6.5)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend
+    axes.legend(fontsize=6.5, ncols=2, loc="upper center")
