@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,15 +115,16 @@ SLOPES = (
 )
 
 
-def slope_table(runs: pd.DataFrame) -> pd.DataFrame:
+def slope_table(runs: pd.DataFrame, slopes: Sequence[Slope] = SLOPES) -> pd.DataFrame:
     """One row a power law, law, arm and finite sample; fits with fewer than 3 points left out.
 
     Args:
         runs: The table of all cells.
+        slopes: The power laws.
     """
     keys = ["space", "law", "arm", "repeat"]
     rows = []
-    for slope in SLOPES:
+    for slope in slopes:
         chosen = runs[slope.rows(runs)].drop_duplicates([*keys, "x", slope.column])
         for key, part in chosen.groupby(keys, sort=True):
             if part["x"].nunique() < 3:

@@ -7,6 +7,7 @@ from pydantic import Field
 from mfglab.config.base import Section
 from mfglab.config.studies.boltzmann import BoltzmannStudyConfig
 from mfglab.config.studies.bridge import BridgeConfig
+from mfglab.config.studies.certificate import CertificateConfig, RobustnessWideConfig
 from mfglab.config.studies.closed_forms import ClosedFormsConfig
 from mfglab.config.studies.contamination import ContaminationConfig
 from mfglab.config.studies.data_efficiency import DataEfficiencyConfig
@@ -80,11 +81,20 @@ class StudiesConfig(Section):
         default_factory=lambda: RobustnessConfig.model_validate({}),
         description="Robustness sweeps.",
     )
+    robustness_wide: RobustnessWideConfig = Field(
+        default_factory=lambda: RobustnessWideConfig.model_validate({}),
+        description="Further robustness sweeps.",
+    )
+    certificate: CertificateConfig = Field(
+        default_factory=lambda: CertificateConfig.model_validate({}),
+        description="Certified radii of trained models.",
+    )
 
 
 __all__ = [
     "BoltzmannStudyConfig",
     "BridgeConfig",
+    "CertificateConfig",
     "ClosedFormsConfig",
     "ContaminationConfig",
     "DataEfficiencyConfig",
@@ -100,6 +110,7 @@ __all__ = [
     "ParticleTraining",
     "ProximalConfig",
     "RobustnessConfig",
+    "RobustnessWideConfig",
     "SmallModels",
     "StudiesConfig",
 ]
