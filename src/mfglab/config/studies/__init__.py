@@ -17,6 +17,7 @@ from mfglab.config.studies.hjb_score import HjbScoreConfig
 from mfglab.config.studies.manifolds import ManifoldLaw, ManifoldsConfig, ProximalConfig
 from mfglab.config.studies.memorisation import MemorisationConfig
 from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, ParticleTraining
+from mfglab.config.studies.regularity import RegularityConfig, RobustnessFlowsConfig
 from mfglab.config.studies.robustness import RobustnessConfig
 from mfglab.config.studies.small_models import SmallModels
 
@@ -80,6 +81,14 @@ class StudiesConfig(Section):
         default_factory=lambda: RobustnessConfig.model_validate({}),
         description="Robustness sweeps.",
     )
+    robustness_flows: RobustnessFlowsConfig = Field(
+        default_factory=lambda: RobustnessFlowsConfig.model_validate({}),
+        description="Velocity errors through flows.",
+    )
+    regularity: RegularityConfig = Field(
+        default_factory=lambda: RegularityConfig.model_validate({}),
+        description="Regularity of value functions and scores.",
+    )
 
 
 __all__ = [
@@ -99,7 +108,9 @@ __all__ = [
     "MemorisationConfig",
     "ParticleTraining",
     "ProximalConfig",
+    "RegularityConfig",
     "RobustnessConfig",
+    "RobustnessFlowsConfig",
     "SmallModels",
     "StudiesConfig",
 ]
