@@ -8,7 +8,13 @@ import pandas as pd
 from mfglab.config import RegularityConfig
 from mfglab.robustness.line import LineMixture, two_modes
 from mfglab.robustness.schedule import Array
-from mfglab.robustness.value_functions import Value, circle_score_slopes, inviscid, viscous
+from mfglab.robustness.value_functions import (
+    Value,
+    circle_score_slopes,
+    cole_hopf,
+    inviscid,
+    viscous,
+)
 
 Row = dict[str, float | str | bool]
 #: Mixtures whose U(0) is far from semiconcave on the scale of the times studied.
@@ -26,7 +32,7 @@ def value_functions(config: RegularityConfig) -> list[Row]:
     rows = []
     for law_name, law in LAWS.items():
         fine = np.concatenate([y, law.means])
-        lowest = float((-2 * NU * np.log(law.pdf(fine))).min())
+        lowest = float(cole_hopf(law, NU, fine).min())
         for tau in np.geomspace(1e-3, 1.0, config.times):
             found = {
                 "Hopf-Lax": inviscid(law, NU, float(tau), x, y, lowest),
@@ -66,8 +72,9 @@ def _estimates(name: str, law: LineMixture, equation: str, tau: float, value: Va
 def blow_up(config: RegularityConfig) -> list[Row]:
     """Slope of the score at the data against the variance of the added noise.
 
-    Means over the noised law: of ``|score'|`` near an atom, of the normal and tangential
-    derivative at a circle, and the largest ``|score'|`` for a law with a smooth density.
+    Means over the noised law: of ``|score'|`` near an atom, of the size of the normal derivative at
+    a circle, of the tangential derivative there (it is score_r/r, of mean -1/2 and spread
+    V^(-1/2), so the mean is what stays); for a smooth density the largest ``|score'|``.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     weights = weights / weights.sum()
@@ -83,7 +90,7 @@ def blow_up(config: RegularityConfig) -> list[Row]:
         found = {
             ("atoms", -1.0): _mean(atoms.score_slope(near), weights),
             ("circle, normal", -1.0): _mean(normal, weights),
-            ("circle, tangential", 0.0): _root(tangent, weights, variance),
+            ("circle, tangential", 0.0): float(abs(weights @ tangent)),
             ("smooth", 0.0): float(np.abs(smooth.score_slope(grid)).max()),
         }
         rows += [
@@ -97,12 +104,6 @@ def _mean(values: Array, weights: Array) -> float:
     return float(weights @ np.abs(values))
 
 
-def _root(values: Array, weights: Array, variance: float) -> float:
-    # The tangential derivative is score_r / r, of mean -1/2 and spread V^(-1/2): the mean counts.
-    del variance
-    return float(abs(weights @ values))
-
-
 def regularity_slopes(values: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Fitted powers: semiconcavity in tau and slope of the score in the variance."""
     rows = []
@@ -112,9 +113,7 @@ def regularity_slopes(values: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFram
         rows.append(_fitted(f"semiconcavity, {equation}", -1.0, late["tau"], late["measured"]))
     for law, part in scores.groupby("law", sort=True):
         expected = float(part["expected"].iloc[0])
-        rows.append(
-            _fitted(f"score, {law}", expected, part["variance"], part["slope_of_score"])
-        )
+        rows.append(_fitted(f"score, {law}", expected, part["variance"], part["slope_of_score"]))
     return pd.DataFrame(rows)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ive
+from scipy.special import ive, logsumexp
 
 from mfglab.robustness.line import LineMixture
 from mfglab.robustness.schedule import Array
@@ -35,10 +35,16 @@ class Value:
     curvature: Array
 
 
+def cole_hopf(law: LineMixture, nu: float, x: Array) -> Array:
+    """``-2 nu log p`` at points, shape (n,), where p itself may vanish in floating point."""
+    out: Array = -2 * nu * logsumexp(law.log_components(x), axis=1)
+    return out
+
+
 def viscous(law: LineMixture, nu: float, tau: float, x: Array, lowest: float) -> Value:
     """Cole-Hopf: exact for a mixture; ``lowest = min U(0)``."""
     now = LineMixture(law.weights, law.means, law.variance + 2 * nu * tau)
-    value = -2 * nu * np.log(now.pdf(x)) - lowest
+    value = cole_hopf(now, nu, x) - lowest
     return Value(value, -2 * nu * now.score(x), -2 * nu * now.score_slope(x))
 
 
@@ -47,14 +53,16 @@ def inviscid(law: LineMixture, nu: float, tau: float, x: Array, y: Array, lowest
 
     ``U' = (x - y*)/tau = U0'(y*)`` and ``U'' = U0''/(1 + tau U0'')``.
     """
-    start = -2 * nu * np.log(law.pdf(y))
+    start = cole_hopf(law, nu, y)
     best = y[np.argmin(start + (x[:, None] - y) ** 2 / (2 * tau), axis=1)]
     for _ in range(30):
         slope, bend = -2 * nu * law.score(best), -2 * nu * law.score_slope(best)
         factor = 1 + tau * bend
-        best = best - np.where(factor > 1e-3, (best + tau * slope - x) / np.maximum(factor, 1e-3), 0)
+        best = best - np.where(
+            factor > 1e-3, (best + tau * slope - x) / np.maximum(factor, 1e-3), 0
+        )
     slope, bend = -2 * nu * law.score(best), -2 * nu * law.score_slope(best)
-    value = -2 * nu * np.log(law.pdf(best)) + (x - best) ** 2 / (2 * tau) - lowest
+    value = cole_hopf(law, nu, best) + (x - best) ** 2 / (2 * tau) - lowest
     return Value(value, slope, bend / (1 + tau * bend))
 
 
