@@ -24,6 +24,7 @@ include: "workflow/rules/memorisation.smk"
 include: "workflow/rules/bridge.smk"
 include: "workflow/rules/boltzmann.smk"
 include: "workflow/rules/robustness.smk"
+include: "workflow/rules/flow_robustness.smk"
 include: "workflow/rules/reporting.smk"
 
 

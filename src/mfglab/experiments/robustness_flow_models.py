@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -156,7 +157,7 @@ def propagate(config: RobustnessFlowsConfig, sampler: Sampler) -> tuple[list[Row
         "lipschitz": float(found.lipschitz.max()),
         "one_sided": float(found.one_sided.max()),
         "in_time": float(found.in_time.max()),
-        "curvature": float(found.curvature.max()),
+        "curvature": float(found.curvature.max()) if sampler.noise is None else math.nan,
         "exchanging_pairs": meeting.monotonicity_violation,
         "near_collisions": meeting.near_collision,
     }
@@ -219,8 +220,11 @@ def _regularity(sampler: Sampler, times: Tensor, visited: Tensor) -> Regularity:
     for t, x in zip(times.clamp(2 * H, 1 - 2 * H), visited, strict=True):
         v = sampler.velocity
         J = _jacobian(lambda y, t=t: v(t, y), x)  # type: ignore[misc]
-        A = _jacobian(lambda y, t=t: _acceleration(v, t, y), x)  # type: ignore[misc]
-        in_time = (v(t + H, x) - v(t - H, x)) / (2 * H)
+        if sampler.noise is None:
+            A = _jacobian(lambda y, t=t: _acceleration(v, t, y), x)  # type: ignore[misc]
+        else:  # no bound of the SDE asks for it
+            A = torch.zeros_like(J)
+        in_time = ((v(t + H, x) - v(t - H, x)) / (2 * H)).detach()
         columns.append(
             [
                 float(torch.linalg.matrix_norm(J, 2).max()),

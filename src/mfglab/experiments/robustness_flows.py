@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from mfglab.config import RobustnessFlowsConfig
@@ -130,8 +132,11 @@ def _push(velocity: Velocity, x: Array, times: Array, error: Error) -> Push:
     """Runge-Kutta 4 with and without the error; sorted quantiles give the exact W1."""
     clean, dirty = x, x
     errors = [float(np.abs(error(dirty)).mean())]
-    wrong: Velocity = lambda t, y: velocity(t, y) + error(y)  # noqa: E731
-    for t, end in zip(times[:-1], times[1:], strict=True):
+
+    def wrong(t: float, y: Array) -> Array:
+        return velocity(t, y) + error(y)
+
+    for t, end in itertools.pairwise(times):
         clean = _rk4(velocity, float(t), float(end), clean)
         dirty = _rk4(wrong, float(t), float(end), dirty)
         errors.append(float(np.abs(error(dirty)).mean()))
@@ -203,19 +208,48 @@ def _sde(law: LineMixture, key: Row, error: Error) -> list[Row]:
     grid, times = Grid.around(6.0, SPACING), time_grid(EPS, HORIZON, KICKS, geometric=True)
     x = grid.points
     laws = [grid.masses(law.noised(reversal.schedule, s).pdf(x)) for s in times]
-    zero = np.zeros_like(x)
     # The same kernels without kicks: what the grid itself does is no effect of the error.
-    clean = kicked_run(reversal, grid, laws[0], times, lambda y: np.zeros_like(y)).masses
+    clean = kicked_run(reversal, grid, laws[0], times, np.zeros_like).masses
     run = kicked_run(reversal, grid, laws[0], times, error)
     moved = w1_masses(run.masses, clean, grid.step)
-    kicks = [
-        reversal.schedule.noise_integral(end, s)
-        for s, end in zip(times[:-1], times[1:], strict=True)
-    ]
-    size = np.abs(error(x) + zero)
+    kicks = [reversal.schedule.noise_integral(end, s) for s, end in itertools.pairwise(times)]
+    size = np.abs(error(x))
     total = float(sum(kick * (p @ size) for kick, p in zip(kicks, laws, strict=False)))
     bounds = {
         "Gronwall": coupling_bound(reversal, grid, times, error),
         "Version A": run.bound,
     }
     return cells(key | {"sampler": "reverse SDE"}, moved, total, _trivial(law), bounds)
+
+
+def size_slopes(runs: pd.DataFrame) -> pd.DataFrame:
+    """Fitted power of the measured distance in the size of the error; exact laws, predicted 1."""
+    rows = []
+    exact = runs[(runs["law"] != "moons") & (runs["kind"] == "Gronwall")]
+    for key, part in exact.groupby(["law", "sampler", "error"], sort=True):
+        x, y = np.log(part["size"].to_numpy(float)), np.log(part["measured"].to_numpy(float))
+        slope = float(np.polyfit(x, y, 1)[0])
+        rows.append(
+            dict(zip(("law", "sampler", "error"), key, strict=True))
+            | {"expected": 1.0, "slope": slope, "deviation": abs(slope - 1)}
+        )
+    return pd.DataFrame(rows)
+
+
+def propagation_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a law, sampler and bound: cells, those that hold, growth and tightness."""
+    rows = []
+    for key, part in runs.groupby(["law", "sampler", "kind"], sort=True):
+        rows.append(
+            dict(zip(("Data", "Sampler", "Bound"), key, strict=True))
+            | {
+                "Cells": len(part),
+                "Hold": int(part["holds"].sum()),
+                "Vacuous": int(part["vacuous"].sum()),
+                "Median W1 / total error": f"{part['amplification'].median():.3f}",
+                "Least bound / measured": f"{part['ratio'].min():.3g}",
+                "Median bound / measured": f"{part['ratio'].median():.3g}",
+                "Median bound / Gronwall": f"{part['advantage'].median():.3g}",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,8 +1,8 @@
 """Propagation of a velocity error without noise: Gronwall, one-sided, Hamilton-Jacobi.
 
 Paths ``x' = v(t, x)`` and ``y' = v(t, y) + e(t, y)`` with one start law. For the flow map Phi of v
-the error is ``y(T) - x(T) = int_0^T D Phi_{t,T}(y_t) e(t, y_t) dt`` (Alekseev and Groebner), so with
-``g(t)`` at least ``|D Phi_{t,T}|``
+``y(T) - x(T) = int_0^T D Phi_{t,T}(y_t) e(t, y_t) dt`` (Alekseev and Groebner), so with ``g(t)`` at
+least ``|D Phi_{t,T}|``
 
     W_p(law of y(T), law of x(T)) <= int_0^T g(t) |e(t, y_t)|_{L^p} dt.
 
@@ -53,7 +53,7 @@ def hamilton_jacobi_growth(times: Array, slope: Array, curvature: Array) -> Arra
     """
     _require(times, slope, curvature)
     out = np.ones(len(times))
-    value, start = np.ones(2)[0], 0.0  # y(T) per unit of y(t) and of y'(t)
+    value, start = 1.0, 0.0  # y(T) per unit of y(t) and of y'(t)
     for i in range(len(times) - 2, -1, -1):
         h = times[i + 1] - times[i]
         root = np.sqrt(max(curvature[i], curvature[i + 1]))
