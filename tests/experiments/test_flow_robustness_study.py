@@ -40,7 +40,8 @@ def test_bounds_of_exact_samplers_hold_and_sizes_count_linearly():
     constant = size_slopes(runs).query("error == 'constant' and law == 'Gaussian'")
     assert constant["deviation"].max() < 0.01
     table = propagation_table(runs)
-    assert table["Cells"].sum() == len(runs) and (table["Cells"] == table["Hold"]).all()
+    assert table["Cells"].sum() == len(runs)
+    assert (table["Cells"] == table["Hold"]).all()
     sharp = runs.query("law == 'Gaussian' and error == 'constant' and kind == 'Hamilton-Jacobi'")
     assert sharp["ratio"].to_numpy() == pytest.approx(1, abs=0.02)
 

@@ -68,6 +68,9 @@ def test_estimates_are_sharp_for_one_gaussian():
 def test_score_at_a_circle_against_differences():
     V, r, h = 0.01, np.array([0.9, 1.0, 1.15]), 1e-6
     normal, tangent = circle_score_slopes(V, r)
-    radial = lambda q: circle_score_slopes(V, q)[1] * q
+
+    def radial(q):
+        return circle_score_slopes(V, q)[1] * q
+
     assert normal == pytest.approx((radial(r + h) - radial(r - h)) / (2 * h), rel=1e-5)
     assert tangent[1] == pytest.approx(-0.5, abs=0.02)

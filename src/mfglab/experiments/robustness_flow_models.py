@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -219,9 +220,9 @@ def _regularity(sampler: Sampler, times: Tensor, visited: Tensor) -> Regularity:
     columns: list[list[float]] = []
     for t, x in zip(times.clamp(2 * H, 1 - 2 * H), visited, strict=True):
         v = sampler.velocity
-        J = _jacobian(lambda y, t=t: v(t, y), x)  # type: ignore[misc]
+        J = _jacobian(partial(v, t), x)
         if sampler.noise is None:
-            A = _jacobian(lambda y, t=t: _acceleration(v, t, y), x)  # type: ignore[misc]
+            A = _jacobian(partial(_acceleration, v, t), x)
         else:  # no bound of the SDE asks for it
             A = torch.zeros_like(J)
         in_time = ((v(t + H, x) - v(t - H, x)) / (2 * H)).detach()

@@ -173,7 +173,7 @@ def _straight(config: RobustnessFlowsConfig, law: LineMixture, key: Row, error: 
 def _probability_flow(
     config: RobustnessFlowsConfig, law: LineMixture, key: Row, error: Error
 ) -> list[Row]:
-    """The score error delta e is a velocity error delta e: ``x' = x + score``, noising time down."""
+    """A score error e is a velocity error e: ``x' = x + score`` as noising time falls."""
     schedule = Schedule(OrnsteinUhlenbeck())
     noising = np.geomspace(HORIZON, EPS, config.steps + 1)
     times = HORIZON - noising
@@ -223,15 +223,20 @@ def _sde(law: LineMixture, key: Row, error: Error) -> list[Row]:
 
 
 def size_slopes(runs: pd.DataFrame) -> pd.DataFrame:
-    """Fitted power of the measured distance in the size of the error; exact laws, predicted 1."""
+    """Fitted power of the measured distance in the size of the error; exact laws, predicted 1.
+
+    ``slope_smallest`` is that between the two smallest sizes: nearest to the limit of small errors.
+    """
     rows = []
     exact = runs[(runs["law"] != "moons") & (runs["kind"] == "Gronwall")]
     for key, part in exact.groupby(["law", "sampler", "error"], sort=True):
         x, y = np.log(part["size"].to_numpy(float)), np.log(part["measured"].to_numpy(float))
         slope = float(np.polyfit(x, y, 1)[0])
+        first, second = np.argsort(x)[:2]
+        smallest = float((y[second] - y[first]) / (x[second] - x[first]))
+        fitted = {"slope": slope, "deviation": abs(slope - 1), "slope_smallest": smallest}
         rows.append(
-            dict(zip(("law", "sampler", "error"), key, strict=True))
-            | {"expected": 1.0, "slope": slope, "deviation": abs(slope - 1)}
+            dict(zip(("law", "sampler", "error"), key, strict=True)) | {"expected": 1.0} | fitted
         )
     return pd.DataFrame(rows)
 
