@@ -41,7 +41,7 @@ def propagation_panels(runs: pd.DataFrame) -> Figure:
         for axes in panels[0]
         for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=6)
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=7)
     return figure
 
 
@@ -54,10 +54,10 @@ def _propagation(axes: Axes, runs: pd.DataFrame) -> None:
             part = mine.loc[mine["kind"] == kind, "factor"]
             if len(part):
                 height = part.median()
-                mark = "^" if height > _TOP else "o"
+                mark = "^" if height > _TOP else "s" if kind == "one-sided" else "o"
                 axes.plot(i, min(height, _TOP), mark, color=colour, mfc="none", label=kind)
     axes.set_yscale("log")
-    axes.axhline(_TOP, color="#cccccc", lw=0.7, zorder=0)
+    axes.axhline(_TOP, color="#cccccc", lw=0.7, zorder=0, label="triangles: above 1e4")
     axes.set_xticks(range(len(samplers)), samplers, rotation=60, ha="right")
     axes.set_xlim(-0.5, len(samplers) - 0.5)
 
@@ -81,7 +81,9 @@ def regularity_panels(values: pd.DataFrame, scores: pd.DataFrame, models: pd.Dat
     panels[0, 0].set_title("semiconcavity of exact value functions", loc="left")
     panels[0, 1].set_ylabel("largest |U'|² / (U - min U(0))")
     panels[0, 1].set_title("Bernstein's gradient estimate", loc="left")
-    for colour, (law, line) in zip(COLOURS, scores.groupby("law"), strict=False):
+    for colour, size, (law, line) in zip(
+        COLOURS, (7, 3, 3, 3), scores.groupby("law"), strict=False
+    ):
         label = f"{law} (predicted power {line['expected'].iloc[0]:g})"
         panels[1, 0].loglog(
             line["variance"], line["slope_of_score"], "o-", ms=3, color=colour, label=label
