@@ -86,7 +86,7 @@ def regularity_panels(values: pd.DataFrame, scores: pd.DataFrame, models: pd.Dat
     ):
         label = f"{law} (predicted power {line['expected'].iloc[0]:g})"
         panels[1, 0].loglog(
-            line["variance"], line["slope_of_score"], "o-", ms=3, color=colour, label=label
+            line["variance"], line["slope_of_score"], "o-", ms=size, color=colour, label=label
         )
     panels[1, 0].set_xlabel("variance of the added noise")
     panels[1, 0].set_ylabel("slope of the score at the data")
