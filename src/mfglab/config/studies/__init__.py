@@ -1,9 +1,6 @@
 """Studies: experiments that are one stage each, with small models or none; one file a study."""
 
 from __future__ import annotations
-
-from pydantic import Field
-
 from mfglab.config.base import Section
 from mfglab.config.studies.boltzmann import BoltzmannStudyConfig
 from mfglab.config.studies.bridge import BridgeConfig
@@ -18,8 +15,10 @@ from mfglab.config.studies.hjb_score import HjbScoreConfig
 from mfglab.config.studies.manifolds import ManifoldLaw, ManifoldsConfig, ProximalConfig
 from mfglab.config.studies.memorisation import MemorisationConfig
 from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, ParticleTraining
+from mfglab.config.studies.regularity import RegularityConfig, RobustnessFlowsConfig
 from mfglab.config.studies.robustness import RobustnessConfig
 from mfglab.config.studies.small_models import SmallModels
+from pydantic import Field
 
 
 class StudiesConfig(Section):
@@ -89,28 +88,14 @@ class StudiesConfig(Section):
         default_factory=lambda: CertificateConfig.model_validate({}),
         description="Certified radii of trained models.",
     )
+    robustness_flows: RobustnessFlowsConfig = Field(
+        default_factory=lambda: RobustnessFlowsConfig.model_validate({}),
+        description="Velocity errors through flows.",
+    )
+    regularity: RegularityConfig = Field(
+        default_factory=lambda: RegularityConfig.model_validate({}),
+        description="Regularity of value functions and scores.",
+    )
 
 
-__all__ = [
-    "BoltzmannStudyConfig",
-    "BridgeConfig",
-    "CertificateConfig",
-    "ClosedFormsConfig",
-    "ContaminationConfig",
-    "DataEfficiencyConfig",
-    "DigitsStudyConfig",
-    "EquivarianceConfig",
-    "FlowAblationConfig",
-    "GpaConfig",
-    "HeavyTailsConfig",
-    "HjbScoreConfig",
-    "ManifoldLaw",
-    "ManifoldsConfig",
-    "MemorisationConfig",
-    "ParticleTraining",
-    "ProximalConfig",
-    "RobustnessConfig",
-    "RobustnessWideConfig",
-    "SmallModels",
-    "StudiesConfig",
-]
+__all__ = ["BoltzmannStudyConfig", "BridgeConfig", "CertificateConfig", "ClosedFormsConfig", "ContaminationConfig", "DataEfficiencyConfig", "DigitsStudyConfig", "EquivarianceConfig", "FlowAblationConfig", "GpaConfig", "HeavyTailsConfig", "HjbScoreConfig", "ManifoldLaw", "ManifoldsConfig", "MemorisationConfig", "ParticleTraining", "ProximalConfig", "RegularityConfig", "RobustnessConfig", "RobustnessFlowsConfig", "RobustnessWideConfig", "SmallModels", "StudiesConfig",]
