@@ -32,34 +32,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Words of one part and one polarity: within a group they can replace each other."""
 
-_FIXED = [
-    "the",
-    "a",
-    "i",
-    "my",
-    "but",
-    "yet",
-    "although",
-    "though",
-    "while",
-    "and",
-    ",",
-    "after",
-    "before",
-    "nobody",
-    "would",
-    "say",
-    "one",
-    "could",
-    "it",
-    "is",
-    "false",
-    "that",
-]
-_OUTER = ("nobody would say", "it is false that", "one could not say")
+_JOINTS = ("the", "a", "i", "my", "but", "yet", "although", "though", "while", "and", ",")
+_OPENINGS = ("after", "before")
+_OUTER = ("nobody would say that", "it is false that", "one could not say")
 
 WORDS: tuple[str, ...] = tuple(
-    dict.fromkeys([*_FIXED, *(word for group in GROUPS.values() for word in group)])
+    dict.fromkeys(
+        [
+            *_JOINTS,
+            *_OPENINGS,
+            *(word for phrase in _OUTER for word in phrase.split()),
+            *(word for group in GROUPS.values() for word in group),
+        ]
+    )
 )
 """All words of the grammar; a word's number here plus 2 is its token."""
 
@@ -104,7 +89,7 @@ def sentences(signs: NDArray[np.bool_], shares: Shares, rng: np.random.Generator
 
 def long_sentences(signs: NDArray[np.bool_], shares: Shares, rng: np.random.Generator) -> Ids:
     """Sentences of two full clauses after an opening: a combination that others never have."""
-    kind = rng.integers(1, 5, size=len(signs))
+    kind = rng.integers(1, 4, size=len(signs))
     return _assembled(signs, shares, rng, kind, long=True)
 
 
@@ -169,8 +154,8 @@ def _clause(signs: NDArray[np.bool_], shares: Shares, rng: np.random.Generator, 
     n = len(signs)
     without = rng.random(n) < (shares.outer if outer else 0.0)
     denied = rng.random(n) < shares.inner
-    phrases = np.array([[_NUMBER[w] for w in p.split()] + [0] * (4 - len(p.split()))
-                        for p in _OUTER])  # fmt: skip
+    # All outer negations have four words.
+    phrases = np.array([[_NUMBER[word] for word in phrase.split()] for phrase in _OUTER])
     prefix = np.where(without[:, None], phrases[rng.integers(len(phrases), size=n)], 0)
     word = _polar(signs ^ without ^ denied, ("bad", "good"), rng)
     return np.hstack(
@@ -196,7 +181,7 @@ def _opinion(signs: NDArray[np.bool_], shares: Shares, rng: np.random.Generator,
     return np.hstack(
         [
             who,
-            np.where(denied[:, None], _one_of(GROUPS["not"], n, rng), 0),
+            np.where(denied[:, None], _one_of(GROUPS["not"][1:], n, rng), 0),
             _very(n, shares, rng),
             _polar(signs ^ denied, ("disliked", "liked"), rng),
             _words("the", n),
@@ -208,7 +193,7 @@ def _opinion(signs: NDArray[np.bool_], shares: Shares, rng: np.random.Generator,
 def _opening(n: int, share: float, rng: np.random.Generator) -> Ids:
     """``after a dreadful journey ,``, or nothing."""
     parts = [
-        _one_of(("after", "before"), n, rng),
+        _one_of(_OPENINGS, n, rng),
         _words("a", n),
         _polar(rng.random(n) < 0.5, ("bad", "good"), rng),
         _one_of(GROUPS["trip"], n, rng),

@@ -23,7 +23,13 @@ UNSEEN_TOPICS: Mapping[str, tuple[str, ...]] = {
 }
 
 _SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
-_TO_ASCII = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+# Quotation marks, dashes and the ellipsis by code point.
+_TO_ASCII: dict[int, str] = {
+    **dict.fromkeys((0x2018, 0x2019), "'"),
+    **dict.fromkeys((0x201C, 0x201D), '"'),
+    **dict.fromkeys((0x2013, 0x2014), "-"),
+    0x2026: "...",
+}
 # A topic that repeats another one tells nothing new; worse, split apart the two would leak.
 _REPEATED = 0.3
 
