@@ -75,9 +75,9 @@ class Shapes(Section):
     n_val: int = Field(500, ge=16, description="Validation clouds.")
     n_test: int = Field(1_000, ge=16, description="Test clouds, of each test set.")
     points: int = Field(96, ge=8, description="Points of a cloud.")
-    noise: float = Field(0.04, ge=0, description="Standard deviation of the noise of a point.")
+    noise: float = Field(0.02, ge=0, description="Standard deviation of the noise of a point.")
     tilt: float = Field(20.0, ge=0, le=90, description="Largest tilt of the axis, degrees.")
-    cut: float = Field(0.35, ge=0, le=0.45, description="Largest share that a view cuts off.")
+    cut: float = Field(0.3, ge=0, le=0.45, description="Largest share that a view cuts off.")
     seed: Seed = 2304
 
 

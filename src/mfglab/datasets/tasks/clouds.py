@@ -31,9 +31,9 @@ class View:
         ValueError: A range that is none, or cuts that leave too few points.
     """
 
-    noise: float = 0.04
+    noise: float = 0.02
     tilts: tuple[float, float] = (0.0, 20.0)
-    cuts: tuple[float, float] = (0.0, 0.35)
+    cuts: tuple[float, float] = (0.0, 0.3)
 
     def __post_init__(self) -> None:
         if not 0 <= self.cuts[0] <= self.cuts[1] <= 1 - 1 / _SPARE:
@@ -67,14 +67,14 @@ def shapes(
         seed: Seed of the draws; the splits have streams of their own.
 
     Returns:
-        Shifted sets: ``tilted`` (tilts of 45 to 90 degrees) and ``cut`` (45 to 60% cut off).
+        Shifted sets: ``tilted`` (tilts of 30 to 60 degrees) and ``cut`` (45 to 60% cut off).
     """
     plain = View() if view is None else view
     sets = {
         "train": (n_train, plain),
         "val": (n_val, plain),
         "test": (n_test, plain),
-        "tilted": (n_test, replace(plain, tilts=(45.0, 90.0))),
+        "tilted": (n_test, replace(plain, tilts=(30.0, 60.0))),
         "cut": (n_test, replace(plain, cuts=(0.45, 0.6))),
     }
     parts = {

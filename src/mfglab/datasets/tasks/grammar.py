@@ -64,10 +64,10 @@ class Shares:
         noun: Group of the nouns.
     """
 
-    outer: float = 0.25
-    inner: float = 0.4
+    outer: float = 0.15
+    inner: float = 0.3
     very: float = 0.4
-    opposite: float = 0.7
+    opposite: float = 0.6
     opening: float = 0.4
     noun: str = "noun"
 
