@@ -67,14 +67,14 @@ def shapes(
         seed: Seed of the draws; the splits have streams of their own.
 
     Returns:
-        Shifted sets: ``tilted`` (tilts of 30 to 60 degrees) and ``cut`` (45 to 60% cut off).
+        Shifted sets: ``tilted`` (tilts of 20 to 40 degrees) and ``cut`` (45 to 60% cut off).
     """
     plain = View() if view is None else view
     sets = {
         "train": (n_train, plain),
         "val": (n_val, plain),
         "test": (n_test, plain),
-        "tilted": (n_test, replace(plain, tilts=(30.0, 60.0))),
+        "tilted": (n_test, replace(plain, tilts=(20.0, 40.0))),
         "cut": (n_test, replace(plain, cuts=(0.45, 0.6))),
     }
     parts = {

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 Ids = NDArray[np.int64]
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "good": ("good", "great", "excellent", "lovely", "delightful", "superb", "charming", "fine"),
-    "bad": ("bad", "awful", "terrible", "dreadful", "dull", "poor", "horrible", "nasty"),
-    "liked": ("liked", "loved", "enjoyed", "admired", "praised", "recommended"),
-    "disliked": ("disliked", "hated", "detested", "despised", "criticised", "regretted"),
-    "noun": ("food", "service", "film", "room", "music", "staff", "story", "view", "price", "cast"),
+    "good": ("good", "great", "excellent", "lovely"),
+    "bad": ("bad", "awful", "terrible", "dreadful"),
+    "liked": ("liked", "loved", "enjoyed", "praised"),
+    "disliked": ("disliked", "hated", "detested", "criticised"),
+    "noun": ("food", "service", "film", "room", "music", "staff"),
     "copula": ("was", "seemed", "felt"),
     "not": ("not", "never", "hardly"),
     "very": ("very", "really", "quite", "truly"),
@@ -64,8 +64,8 @@ class Shares:
         noun: Group of the nouns.
     """
 
-    outer: float = 0.15
-    inner: float = 0.3
+    outer: float = 0.1
+    inner: float = 0.25
     very: float = 0.4
     opposite: float = 0.6
     opening: float = 0.4

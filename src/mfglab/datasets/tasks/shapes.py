@@ -32,11 +32,11 @@ def sphere(n: int, m: int, generator: torch.Generator) -> Tensor:
 
 
 def ellipsoid(n: int, m: int, generator: torch.Generator) -> Tensor:
-    """Ellipsoids with one axis of 0.55 to 0.85, one of 0.85 to 1, one of 1, in random order."""
+    """Ellipsoids with one axis of 0.5 to 0.75, one of 0.75 to 1, one of 1, in random order."""
     axes = torch.cat(
         [
-            _rand(generator, n, 1, low=0.55, high=0.85),
-            _rand(generator, n, 1, low=0.85, high=1.0),
+            _rand(generator, n, 1, low=0.5, high=0.75),
+            _rand(generator, n, 1, low=0.75, high=1.0),
             torch.ones(n, 1),
         ],
         dim=1,
