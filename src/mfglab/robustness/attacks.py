@@ -8,7 +8,9 @@ tokens are not, there the attacked input is the embedded state X(0):
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +50,11 @@ class Fgsm:
         # Here and not at the top: captum takes seconds to import.
         from captum.robust import FGSM
 
-        attack = FGSM(_as_captum(forward), loss_func=_loss, lower_bound=self.bounds[0],
+        attack = FGSM(forward, loss_func=_loss, lower_bound=self.bounds[0],
                       upper_bound=self.bounds[1])  # fmt: skip
-        return _detached(attack.perturb(inputs.detach(), self.radius, labels), inputs)
+        with _no_warning():
+            found = attack.perturb(inputs.detach(), self.radius, labels)
+        return _detached(found, inputs)
 
 
 @dataclass(frozen=True)
@@ -85,31 +89,34 @@ class Pgd:
         """Perturbed inputs, detached; arguments as for :class:`Fgsm`."""
         from captum.robust import PGD
 
-        attack = PGD(_as_captum(forward), loss_func=_loss, lower_bound=self.bounds[0],
+        attack = PGD(forward, loss_func=_loss, lower_bound=self.bounds[0],
                      upper_bound=self.bounds[1])  # fmt: skip
-        found = attack.perturb(
-            inputs.detach(),
-            radius=self.radius,
-            step_size=self.stride * self.radius,
-            step_num=self.steps,
-            target=labels,
-            targeted=False,
-            random_start=False,
-            norm="Linf",
-        )
+        with _no_warning():
+            found = attack.perturb(
+                inputs.detach(),
+                radius=self.radius,
+                step_size=self.stride * self.radius,
+                step_num=self.steps,
+                target=labels,
+                targeted=False,
+                random_start=False,
+                norm="Linf",
+            )
         return _detached(found, inputs)
 
 
-def _as_captum(forward: Forward) -> Forward:
-    def call(inputs: Tensor) -> Tensor:
-        return forward(inputs)
-
-    return call
+@contextmanager
+def _no_warning() -> Iterator[None]:
+    """Without captum's remark, at each step, that it asks for gradients of the inputs."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Input Tensor", category=UserWarning)
+        yield
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy summed over everything, so that examples do not scale each other."""
-    return functional.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="sum")
+    loss = functional.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="sum")
+    return loss[None]  # captum wants one axis
 
 
 def _detached(found: Any, inputs: Tensor) -> Tensor:
