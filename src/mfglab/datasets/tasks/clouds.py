@@ -81,8 +81,8 @@ def shapes(
         name: draw_shapes(n, points, seen, generator_of(seed, number))
         for number, (name, (n, seen)) in enumerate(sets.items())
     }
-    splits = (parts.pop(name) for name in ("train", "val", "test"))
-    return Task("clouds", *splits, classes=len(SHAPES), shifted=parts)
+    train, val, test = (parts.pop(name) for name in ("train", "val", "test"))
+    return Task("clouds", train, val, test, classes=len(SHAPES), shifted=parts)
 
 
 def draw_shapes(n: int, points: int, view: View, generator: torch.Generator) -> Examples:
@@ -136,7 +136,8 @@ def normalised(clouds: Tensor) -> Tensor:
     """Clouds (n, p, 3) with mean zero and farthest point at distance 1."""
     centred = clouds - clouds.mean(dim=1, keepdim=True)
     radius = centred.norm(dim=2).amax(dim=1).clamp_min(1e-12)
-    return centred / radius[:, None, None]
+    out: Tensor = centred / radius[:, None, None]
+    return out
 
 
 def modelnet10(
@@ -168,9 +169,12 @@ def modelnet10(
         clouds = data.clouds(points, rng).points[np.concatenate(chosen)]
     scaled = normalised(torch.from_numpy(np.ascontiguousarray(clouds, dtype=np.float32)))
     labels = torch.from_numpy(data.labels[np.concatenate(chosen)])
-    sizes = [len(part) for part in chosen]
-    parts = map(Examples, scaled.split(sizes), labels.split(sizes))
-    return Task("clouds", *parts, classes=len(data.class_names))
+    ends = np.cumsum([len(part) for part in chosen])
+    parts = [
+        Examples(scaled[end - len(part) : end], labels[end - len(part) : end])
+        for part, end in zip(chosen, ends.tolist(), strict=True)
+    ]
+    return Task("clouds", parts[0], parts[1], parts[2], classes=len(data.class_names))
 
 
 def _about_z(angle: Tensor) -> Tensor:

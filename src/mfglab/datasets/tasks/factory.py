@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, assert_never
+from typing import Any, assert_never
 
 from mfglab.config.tasks import (
     CatsDogs,
@@ -23,8 +23,6 @@ from mfglab.datasets.readers.text import Corpus, LabelledTexts
 from mfglab.datasets.remote import FetchedDataset
 from mfglab.datasets.tasks import clouds, images, sentences, text
 from mfglab.datasets.tasks.base import Task
-
-_Read = TypeVar("_Read")
 
 
 def build_task(config: TaskDataConfig, fetched: FetchedDataset | None = None) -> Task:
@@ -87,7 +85,7 @@ def _published(
             assert_never(config)
 
 
-def _read(source: str, fetched: FetchedDataset | None, *kinds: type[_Read]) -> _Read:
+def _read(source: str, fetched: FetchedDataset | None, *kinds: type[Any]) -> Any:
     """What the reader of a data set makes of its files, of one of the given types."""
     if fetched is None or fetched.name != source:
         got = "none" if fetched is None else repr(fetched.name)

@@ -34,7 +34,7 @@ def digits_images(rotations: Sequence[float] = (15.0, 30.0, 45.0), seed: int = 2
         seed: Seed of the split.
     """
     splits = load_digits(seed)
-    pixels = [
+    pixels: list[Pixels] = [
         (splits.raw(part).reshape(-1, 1, 8, 8) / _DIGITS_WHITE).astype(np.float32)
         for part in (splits.train, splits.val, splits.test)
     ]
@@ -69,8 +69,10 @@ def mnist(
             f"MNIST has {len(images.train_images)} training images, "
             f"got n_train = {n_train} and n_val = {n_val}"
         )
-    train = images.train_images.astype(np.float32)[:, None] / 255
-    test = images.test_images.astype(np.float32)[:, None] / 255
+    train, test = (
+        np.divide(part[:, None], 255, dtype=np.float32)
+        for part in (images.train_images, images.test_images)
+    )
     classes = images.train_labels.astype(np.int64)
     return _grey_task(
         [train[:wanted], train[left:], test],
@@ -102,8 +104,8 @@ def cats_dogs(
     mean = pixels[train].mean(axis=(0, 2, 3), keepdims=True)
     std = pixels[train].std(axis=(0, 2, 3), keepdims=True)
     scaled = (pixels - mean) / np.where(std > 0, std, 1)
-    parts = (_examples(scaled[part], pets.labels[part]) for part in (train, val, test))
-    return Task("images", *parts, classes=2)
+    parts = [_examples(scaled[part], pets.labels[part]) for part in (train, val, test)]
+    return Task("images", parts[0], parts[1], parts[2], classes=2)
 
 
 def rotated(images: Pixels, degrees: float) -> Pixels:
@@ -128,12 +130,12 @@ def _grey_task(
     rotations: Sequence[float],
 ) -> Task:
     """Images (n, 1, h, w) of [0, 1] normalised, with rotated test sets."""
-    parts = (_examples((x - mean) / std, y) for x, y in zip(pixels, labels, strict=True))
+    parts = [_examples((x - mean) / std, y) for x, y in zip(pixels, labels, strict=True)]
     shifted = {
         f"rotated_{degrees:g}": _examples((rotated(pixels[2], degrees) - mean) / std, labels[2])
         for degrees in rotations
     }
-    return Task("images", *parts, classes=10, shifted=shifted)
+    return Task("images", parts[0], parts[1], parts[2], classes=10, shifted=shifted)
 
 
 def _examples(pixels: Pixels, labels: Labels) -> Examples:

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -63,11 +62,13 @@ def grammar(
     for number, (name, (n, draw, how)) in enumerate(draws.items()):
         rng = np.random.default_rng([seed, number])
         taken = parts["train"].inputs.numpy() if parts else np.zeros((0, length), dtype=np.int64)
-        parts[name] = _balanced(n, partial(draw, shares=how, rng=rng), rng, taken)
-    splits = [parts.pop(name) for name in ("train", "val", "test")]
+        parts[name] = _balanced(n, draw, how, rng, taken)
+    train, val, test = (parts.pop(name) for name in ("train", "val", "test"))
     return Task(
         "sentences",
-        *splits,
+        train,
+        val,
+        test,
         classes=2,
         vocabulary=(*SPECIAL, *_KNOWN),
         shifted=parts,
@@ -145,14 +146,14 @@ def padded(rows: Sequence[Sequence[str]], words: Mapping[str, int], length: int)
 
 
 def _balanced(
-    n: int, draw: Callable[[Signs], Ids], rng: np.random.Generator, taken: Ids
+    n: int, draw: _Draw, shares: Shares, rng: np.random.Generator, taken: Ids
 ) -> Examples:
     """``n`` examples, half of them positive, none of them among the rows ``taken``."""
     length = taken.shape[1]
     rows: list[Ids] = []
     for sign, wanted in ((False, n // 2), (True, n - n // 2)):
         # Three times as many as needed: short sentences repeat those of training now and then.
-        tokens = _known(draw(np.full(3 * wanted + 16, sign)), length)
+        tokens = _known(draw(np.full(3 * wanted + 16, sign), shares, rng), length)
         fresh = ~_among(tokens, taken)
         if fresh.sum() < wanted:
             raise ValueError(f"the grammar has too few sentences for {n} new ones")
@@ -202,4 +203,6 @@ def _published(
         )
         for part in parts
     ]
-    return Task("sentences", *splits, classes=2, vocabulary=(*SPECIAL, *ranked))
+    return Task(
+        "sentences", splits[0], splits[1], splits[2], classes=2, vocabulary=(*SPECIAL, *ranked)
+    )

@@ -23,7 +23,8 @@ def _angle(generator: torch.Generator, *shape: int) -> Tensor:
 
 def _ball_surface(n: int, m: int, generator: torch.Generator) -> Tensor:
     z = torch.randn(n, m, 3, generator=generator)
-    return z / z.norm(dim=2, keepdim=True)
+    out: Tensor = z / z.norm(dim=2, keepdim=True)
+    return out
 
 
 def sphere(n: int, m: int, generator: torch.Generator) -> Tensor:
