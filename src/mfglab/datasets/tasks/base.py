@@ -55,8 +55,8 @@ class Examples:
 
     @property
     def overlapping(self) -> bool:
-        """Whether neighbours share memory: windows of one stream at a stride below their length."""
-        return self.inputs.ndim == 2 and 0 < self.inputs.stride(0) < self.inputs.shape[1]
+        """Whether neighbours share memory: windows of one stream at stride 1."""
+        return _overlap(self.inputs)
 
     def subset(self, n: int, generator: torch.Generator) -> Examples:
         """``n`` examples drawn without replacement.
@@ -145,6 +145,10 @@ def generator_of(seed: int, *key: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(words[0]))
 
 
+def _overlap(tensor: Tensor) -> bool:
+    return tensor.ndim == 2 and tensor.stride() == (1, 1) and tensor.shape[1] > 1
+
+
 def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
     if tensor.is_contiguous():
         return tensor.to(device)
@@ -157,6 +161,8 @@ def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
 
 
 def _check_range(name: str, values: Tensor, bound: int) -> None:
-    low, high = int(values.min()), int(values.max())
+    # Windows of a stream have each token many times: first tokens and the last row are all.
+    flat = torch.cat([values[:, 0], values[-1]]) if _overlap(values) else values
+    low, high = int(flat.min()), int(flat.max())
     if low < 0 or high >= bound:
         raise ValueError(f"{name} must lie in 0..{bound - 1}, got {low}..{high}")
