@@ -1,0 +1,1 @@
+"""Supervised tasks: text, images, point clouds and sentences, generated or published."""

@@ -1,0 +1,96 @@
+"""From a configured task to its examples."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from mfglab.config.tasks import (
+    CatsDogs,
+    DigitsImages,
+    Grammar,
+    Imdb,
+    Mnist,
+    ModelNet10,
+    PydocText,
+    RtPolarity,
+    Shakespeare,
+    Shapes,
+    TaskDataConfig,
+)
+from mfglab.datasets.readers.clouds import MeshArchive, PointClouds
+from mfglab.datasets.readers.images import LabelledImages, PetArchive
+from mfglab.datasets.readers.text import Corpus, LabelledTexts
+from mfglab.datasets.remote import FetchedDataset
+from mfglab.datasets.tasks import clouds, images, sentences, text
+from mfglab.datasets.tasks.base import Task
+
+
+def build_task(config: TaskDataConfig, fetched: FetchedDataset | None = None) -> Task:
+    """Draw or read a task.
+
+    Args:
+        config: What is wanted.
+        fetched: The downloaded files, for a task that has to be downloaded.
+
+    Raises:
+        ValueError: The data set has to be downloaded and ``fetched`` is absent or another one.
+    """
+    match config:
+        case PydocText():
+            return text.pydoc_text(config.length)
+        case DigitsImages():
+            return images.digits_images(config.rotations, config.seed)
+        case Shapes():
+            view = clouds.View(config.noise, (0.0, config.tilt), (0.0, config.cut))
+            return clouds.shapes(
+                config.n_train, config.n_val, config.n_test, config.points, view, config.seed
+            )
+        case Grammar():
+            return sentences.grammar(
+                config.n_train, config.n_val, config.n_test, config.length, seed=config.seed
+            )
+        case Shakespeare() | Mnist() | CatsDogs() | ModelNet10() | RtPolarity() | Imdb():
+            return _published(config, fetched)
+        case _:
+            assert_never(config)
+
+
+def _published(
+    config: Shakespeare | Mnist | CatsDogs | ModelNet10 | RtPolarity | Imdb,
+    fetched: FetchedDataset | None,
+) -> Task:
+    source = config.source
+    match config:
+        case Shakespeare():
+            corpus = _read(source, fetched, Corpus)
+            return text.shakespeare(corpus, config.length, config.paper_split)
+        case Mnist():
+            digits = _read(source, fetched, LabelledImages)
+            return images.mnist(digits, config.n_train, config.n_val, config.rotations)
+        case CatsDogs():
+            pets = _read(source, fetched, PetArchive)
+            return images.cats_dogs(pets, config.size, config.per_class, config.seed)
+        case ModelNet10():
+            models = _read(source, fetched, PointClouds, MeshArchive)
+            return clouds.modelnet10(models, config.points, config.per_class, config.seed)
+        case RtPolarity():
+            reviews = _read(source, fetched, LabelledTexts)
+            return sentences.rt_polarity(reviews, config.length, config.vocabulary, config.seed)
+        case Imdb():
+            reviews = _read(source, fetched, LabelledTexts)
+            return sentences.imdb(
+                reviews, config.length, config.vocabulary, config.paper_split, config.seed
+            )
+        case _:
+            assert_never(config)
+
+
+def _read(source: str, fetched: FetchedDataset | None, *kinds: type[Any]) -> Any:
+    """What the reader of a data set makes of its files, of one of the given types."""
+    if fetched is None or fetched.name != source:
+        got = "none" if fetched is None else repr(fetched.name)
+        raise ValueError(f"data set {source!r} has to be downloaded first, got {got}")
+    content = fetched.read()
+    if not isinstance(content, kinds):
+        raise ValueError(f"data set {source!r} was read as {type(content).__name__}")
+    return content
