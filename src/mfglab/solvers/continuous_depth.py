@@ -16,9 +16,20 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from mfglab.solvers.transport import Penalty, convert_weight
 from mfglab.trajectories.adaptive import integrate_adaptive
-from mfglab.trajectories.integrate import Field, Rates, Trajectory, integrate
+from mfglab.trajectories.integrate import Field, Rates, Trajectory, concatenate, integrate
 from mfglab.trajectories.methods import EULER, RungeKutta
+
+__all__ = [
+    "ContinuousDepth",
+    "DepthRun",
+    "DepthTransformer",
+    "Penalty",
+    "Prediction",
+    "Velocity",
+    "convert_weight",
+]
 
 PADDING_MASKS = ("key_padding_mask", "src_key_padding_mask")
 """Names of a context entry (n, tokens) that is True where a token is padding."""
@@ -33,41 +44,6 @@ class Velocity(StrEnum):
 
     OUTPUT = "output"
     INCREMENT = "increment"
-
-
-class Penalty(StrEnum):
-    """The running cost L of a velocity with D = tokens * width entries, padding not counted.
-
-    MEAN is ``|v|^2 / D`` (the released code), HALF_SUM is ``|v|^2 / 2`` (the paper).
-    """
-
-    MEAN = "mean"
-    HALF_SUM = "half_sum"
-
-    def share(self, entries: float) -> float:
-        """The factor of ``|v|^2`` for D = ``entries``."""
-        return 0.5 if self is Penalty.HALF_SUM else 1.0 / entries
-
-
-def convert_weight(weight: float, source: Penalty, target: Penalty, entries: int) -> float:
-    """The lambda with which ``target`` is the same penalty as ``source`` with ``weight``.
-
-    If the terminal cost changes too, from the mean over n tokens to their sum, multiply by n.
-
-    Args:
-        weight: lambda of ``source``.
-        source: The penalty that ``weight`` belongs to.
-        target: The penalty that is wanted.
-        entries: D, entries of one hidden state.
-
-    Example:
-        lambda = 1 of the released nanoGPT configuration (256 tokens, width 320) in the paper's
-        form, with the loss summed over tokens:
-
-        >>> 256 * convert_weight(1.0, Penalty.MEAN, Penalty.HALF_SUM, entries=256 * 320)
-        0.00625
-    """
-    return weight * source.share(entries) / target.share(entries)
 
 
 @dataclass(frozen=True)
@@ -219,7 +195,7 @@ class ContinuousDepth(nn.Module):
         for i, field in enumerate(self.fields(**context)):
             parts.append(advance(field, x, i * T, (i + 1) * T))
             x = parts[-1].x
-        whole = parts[0] if len(parts) == 1 else _joined(parts)
+        whole = parts[0] if len(parts) == 1 else concatenate(parts)
         assert whole.costs is not None  # _rates() always returns costs
         return DepthRun(x, whole.costs[:, 0], whole if keep_trajectory else None)
 
@@ -258,20 +234,6 @@ class ContinuousDepth(nn.Module):
         flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
         size = flat.square().sum(1)
         return size / 2 if self.penalty is Penalty.HALF_SUM else size / entries
-
-
-def _joined(parts: Sequence[Trajectory]) -> Trajectory:
-    """Trajectories of which each begins where the one before ends."""
-    costs = [part.costs for part in parts if part.costs is not None]
-    paths = [part.path for part in parts if part.path is not None]
-    times = [parts[0].times, *(part.times[1:] for part in parts[1:])]
-    return Trajectory(
-        x=parts[-1].x,
-        costs=torch.stack(costs).sum(0) if costs else None,
-        times=torch.cat(times),
-        path=torch.cat([paths[0], *(path[1:] for path in paths[1:])]) if paths else None,
-        evaluations=sum(part.evaluations for part in parts),
-    )
 
 
 @dataclass(frozen=True)
