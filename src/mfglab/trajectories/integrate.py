@@ -13,7 +13,7 @@ direction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -152,4 +152,32 @@ def integrate(
         times=torch.linspace(t0, t1, steps + 1, dtype=torch.float64),
         path=torch.stack(path) if keep_path else None,
         evaluations=steps * method.stages,
+    )
+
+
+def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
+    """One trajectory of several, each of which begins where and when the one before ends.
+
+    Args:
+        parts: At least one trajectory; all with costs and path, or all without.
+
+    Example:
+        >>> halves = [(0.0, 0.5), (0.5, 1.0)]
+        >>> x, parts = torch.ones(1, 1), []
+        >>> for t0, t1 in halves:
+        ...     parts.append(integrate(lambda t, x: Rates(t * x), x, t0, t1, 4, keep_path=True))
+        ...     x = parts[-1].x
+        >>> whole = concatenate(parts)
+        >>> len(whole.times), len(whole.path), round(whole.x.item(), 4)  # e^(1/2)
+        (9, 9, 1.6487)
+    """
+    costs = [part.costs for part in parts if part.costs is not None]
+    paths = [part.path for part in parts if part.path is not None]
+    times = [parts[0].times, *(part.times[1:] for part in parts[1:])]
+    return Trajectory(
+        x=parts[-1].x,
+        costs=torch.stack(costs).sum(0) if costs else None,
+        times=torch.cat(times),
+        path=torch.cat([paths[0], *(path[1:] for path in paths[1:])]) if paths else None,
+        evaluations=sum(part.evaluations for part in parts),
     )

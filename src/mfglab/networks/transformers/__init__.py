@@ -1,0 +1,1 @@
+"""Transformers in four parts: embedding, shape-preserving blocks, closing norm, head."""
