@@ -1,6 +1,9 @@
 """Studies: experiments that are one stage each, with small models or none; one file a study."""
 
 from __future__ import annotations
+
+from pydantic import Field
+
 from mfglab.config.base import Section
 from mfglab.config.studies.boltzmann import BoltzmannStudyConfig
 from mfglab.config.studies.bridge import BridgeConfig
@@ -18,7 +21,6 @@ from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, Particl
 from mfglab.config.studies.regularity import RegularityConfig, RobustnessFlowsConfig
 from mfglab.config.studies.robustness import RobustnessConfig
 from mfglab.config.studies.small_models import SmallModels
-from pydantic import Field
 
 
 class StudiesConfig(Section):
@@ -98,4 +100,28 @@ class StudiesConfig(Section):
     )
 
 
-__all__ = ["BoltzmannStudyConfig", "BridgeConfig", "CertificateConfig", "ClosedFormsConfig", "ContaminationConfig", "DataEfficiencyConfig", "DigitsStudyConfig", "EquivarianceConfig", "FlowAblationConfig", "GpaConfig", "HeavyTailsConfig", "HjbScoreConfig", "ManifoldLaw", "ManifoldsConfig", "MemorisationConfig", "ParticleTraining", "ProximalConfig", "RegularityConfig", "RobustnessConfig", "RobustnessFlowsConfig", "RobustnessWideConfig", "SmallModels", "StudiesConfig",]
+__all__ = [
+    "BoltzmannStudyConfig",
+    "BridgeConfig",
+    "CertificateConfig",
+    "ClosedFormsConfig",
+    "ContaminationConfig",
+    "DataEfficiencyConfig",
+    "DigitsStudyConfig",
+    "EquivarianceConfig",
+    "FlowAblationConfig",
+    "GpaConfig",
+    "HeavyTailsConfig",
+    "HjbScoreConfig",
+    "ManifoldLaw",
+    "ManifoldsConfig",
+    "MemorisationConfig",
+    "ParticleTraining",
+    "ProximalConfig",
+    "RegularityConfig",
+    "RobustnessConfig",
+    "RobustnessFlowsConfig",
+    "RobustnessWideConfig",
+    "SmallModels",
+    "StudiesConfig",
+]
