@@ -13,7 +13,7 @@ from mfglab.networks.transformers.parts import NormPlacement, norm_if, uniform_l
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(n, tokens, heads * e) to a view (n, heads, tokens, e)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.reshape(*x.shape[:-1], heads, -1).transpose(1, 2)
 
 
 def merge_heads(x: Tensor) -> Tensor:

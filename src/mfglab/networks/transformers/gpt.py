@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +100,7 @@ def gpt(size: GptSize, generator: torch.Generator | None = None) -> Parts:
     )
     embedding = GptEmbedding(size, generator)
     blocks = nn.ModuleList(_block(size, generator) for _ in range(size.layers))
-    weight = embedding.tokens.weight
+    weight = cast(nn.Parameter, embedding.tokens.weight)
     if not size.tied:
         weight = nn.Parameter(torch.empty_like(weight))
         nn.init.normal_(weight, std=_STD, generator=generator)
