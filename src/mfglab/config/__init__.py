@@ -76,6 +76,16 @@ from mfglab.config.studies import (
     StudiesConfig,
 )
 from mfglab.config.training import TrainingConfig
+from mfglab.config.transformers import (
+    DepthConfig,
+    DepthRunConfig,
+    GptConfig,
+    SetConfig,
+    TextEncoderConfig,
+    TransformerConfig,
+    TransformerTaskConfig,
+    VitConfig,
+)
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
@@ -94,6 +104,8 @@ __all__ = [
     "DatasetBase",
     "DatasetConfig",
     "DenoisingConfig",
+    "DepthConfig",
+    "DepthRunConfig",
     "DigitsData",
     "DigitsStudyConfig",
     "EmbeddedToyData",
@@ -104,6 +116,7 @@ __all__ = [
     "FlowBase",
     "FlowMatchingConfig",
     "GpaConfig",
+    "GptConfig",
     "HeavyTailsConfig",
     "HjbScoreConfig",
     "ImplicitConfig",
@@ -131,14 +144,19 @@ __all__ = [
     "ScoreConfig",
     "ScorePdeConfig",
     "Section",
+    "SetConfig",
     "SmallModels",
     "SolverConfig",
     "StudiesConfig",
     "TabularData",
+    "TextEncoderConfig",
     "ToyData",
     "TrainingConfig",
+    "TransformerConfig",
+    "TransformerTaskConfig",
     "VarianceExplodingConfig",
     "VariancePreservingConfig",
+    "VitConfig",
     "WpoConfig",
     "load_config",
     "lookup",

@@ -1,0 +1,1 @@
+"""Transformers as optimal control: trained, measured, corrupted, attacked."""
