@@ -120,7 +120,7 @@ def test_an_unknown_key_is_refused_by_its_full_name(key):
         ("models.flow.training.learning_rate", float("inf"), "finite"),
         ("models.flow.training.learning_rate", float("nan"), "finite"),
         ("models.flow.training.ema_decay", 1.0, "less than 1"),
-        ("models.flow.training.schedule", "linear", "'constant', 'cosine' or 'halving'"),
+        ("models.flow.training.schedule", "linear", "'constant', 'cosine', 'halving' or 'drops'"),
         ("models.score.solver.process.rate", "fast", "valid number"),
         ("models.score.solver.parametrisation", "both", "'potential' or 'vector'"),
         ("evaluation.step_sweep", [4], "at least 2 items"),
