@@ -64,7 +64,7 @@ def test_every_task_is_trained_measured_and_restored(kind, tasks, tmp_path):
     assert all(math.isfinite(value) for row in result.history for value in row.values())
     path = tmp_path / "arm.safetensors"
     save_arm(path, {0: result}, run)
-    pair = load_arm(path, task)[0]
+    pair = load_arm(path, task).pairs[0]
     few = task.test[:16]
     assert quality(pair.best, few) == quality(result.solver.network, few)
     assert (pair.steps, pair.best_step) == (4, result.best_step)

@@ -258,6 +258,7 @@ rule tables:
         rules.table_generative.output,
         rules.table_steps.output,
         rules.table_cost.output,
+        rules.table_transformer_cost.output if TASKS else [],
         STUDY_TABLES,
 
 

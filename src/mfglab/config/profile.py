@@ -12,6 +12,7 @@ from mfglab.config.data import DatasetConfig, is_mixture
 from mfglab.config.evaluation import EvaluationConfig
 from mfglab.config.models import ModelConfig, RunConfig, ScoreConfig
 from mfglab.config.studies import StudiesConfig
+from mfglab.config.transformers import TransformersConfig
 from mfglab.config.tree import explain, merge
 
 
@@ -32,6 +33,10 @@ class Config(Section):
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by name.")
     evaluation: EvaluationConfig = Field(description="Evaluation.")
     studies: StudiesConfig = Field(description="Studies.")
+    transformers: TransformersConfig = Field(
+        default_factory=lambda: TransformersConfig.model_validate({}),
+        description="Transformers as optimal control.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -102,7 +107,9 @@ class Config(Section):
             raise ValueError("\n  ".join(lines)) from error
 
     def expanded(self) -> dict[str, Any]:
-        """Plain data with all defaults filled in, and one branch ``runs.<model>.<dataset>`` a run.
+        """Plain data with all defaults filled in, and one branch for each training run.
+
+        The branches are ``runs.<model>.<dataset>`` and ``depth_runs.<task>.<arm>``.
 
         Rules name branches of this tree; the audit compares them with what a stage recorded.
         """
@@ -113,5 +120,9 @@ class Config(Section):
                 for dataset in model.datasets
             }
             for name, model in self.models.items()
+        }
+        tree["depth_runs"] = {
+            name: {arm: task.arm(arm).model_dump(mode="json") for arm in task.arms}
+            for name, task in self.transformers.tasks.items()
         }
         return tree

@@ -140,3 +140,17 @@ TaskDataConfig = Annotated[
     | Imdb,
     Field(discriminator="kind"),
 ]
+
+#: Form of the inputs of each kind of data.
+FORMS: dict[str, Literal["text", "images", "clouds", "sentences"]] = {
+    "pydoc_text": "text",
+    "shakespeare": "text",
+    "digits_images": "images",
+    "mnist": "images",
+    "cats_dogs": "images",
+    "shapes": "clouds",
+    "modelnet10": "clouds",
+    "grammar": "sentences",
+    "rt_polarity": "sentences",
+    "imdb": "sentences",
+}

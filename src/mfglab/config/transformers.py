@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mfglab.config.base import Section
-from mfglab.config.tasks import TaskDataConfig
+from mfglab.config.tasks import FORMS, TaskDataConfig
 from mfglab.config.training import TrainingConfig
 from mfglab.config.tree import explain, merge
 
@@ -131,7 +131,53 @@ class SweepConfig(Section):
 
     arms: list[str] = Field(min_length=1, description="Arms that are varied.")
     key: str = Field(description="Dotted key inside an arm, such as `depth.steps`.")
-    values: list[float] = Field(min_length=1, description="Its values.")
+    values: list[float | str] = Field(min_length=1, description="Its values.")
+
+
+class ContrastConfig(Section):
+    """What one change from an arm to another is worth."""
+
+    title: str = Field(min_length=1, description="The change in words.")
+    before: str = Field(description="Arm without it.")
+    after: str = Field(description="Arm with it.")
+
+
+CorruptionName = Literal[
+    "replace_characters",
+    "drop_words",
+    "replace_words",
+    "synonyms",
+    "drop_points",
+    "jitter",
+    "gaussian",
+    "uniform",
+    "blur",
+    "occlusion",
+    "rotation",
+]
+
+#: Corruptions that fit the form of a task's inputs.
+CORRUPTIONS: dict[str, frozenset[str]] = {
+    "text": frozenset({"replace_characters"}),
+    "images": frozenset({"gaussian", "uniform", "blur", "occlusion", "rotation"}),
+    "clouds": frozenset({"drop_points", "jitter"}),
+    "sentences": frozenset({"drop_words", "replace_words", "synonyms"}),
+}
+
+
+class TransformerEvaluationConfig(Section):
+    """What is measured of every trained arm, on test data."""
+
+    examples: int = Field(500, ge=2, description="Test examples that are corrupted, the first ones.")
+    attacked: int = Field(100, ge=2, description="Test examples that are attacked, the first ones.")
+    attack_steps: int = Field(10, ge=1, description="Steps of projected gradient descent.")
+    observed: int = Field(64, ge=4, description="Test examples whose hidden states are followed.")
+    transfer_steps: list[Positive] = Field(
+        [1, 2, 4, 8, 16], min_length=1, description="Numbers of steps M' in testing."
+    )
+    tolerances: list[Annotated[float, Field(gt=0)]] = Field(
+        [0.1, 0.01, 0.001], description="Relative tolerances of the adaptive solver in testing."
+    )
 
 
 class TransformerTaskConfig(Section):
@@ -145,9 +191,31 @@ class TransformerTaskConfig(Section):
     arms: dict[str, dict[str, Any]] = Field(
         min_length=1, description="Overlays of `base` by arm; each has a `title`."
     )
+    run: list[str] | None = Field(
+        None, min_length=1, description="Arms that are trained; all if none."
+    )
     sweeps: dict[str, SweepConfig] = Field(
         default_factory=dict, description="Sweeps by name: one key, several values."
     )
+    contrasts: list[ContrastConfig] = Field(
+        default_factory=list, description="Changes from arm to arm, for the table of the ablation."
+    )
+    corruptions: dict[CorruptionName, list[Annotated[float, Field(gt=0)]]] = Field(
+        default_factory=dict,
+        description="Levels by corruption: shares of characters, words or points; deviation or "
+        "amplitude of noise in units of the pixels' range or of the cloud's radius; pixels (blur); "
+        "share (occlusion); degrees.",
+    )
+    attacks: list[Annotated[float, Field(gt=0)]] = Field(
+        default_factory=list,
+        description="Radii of FGSM and PGD in the maximum norm: in units of the pixels' range or of "
+        "the cloud's radius; of embedded words and characters in deviations of the embedded state.",
+    )
+
+    @property
+    def trained(self) -> list[str]:
+        """Arms that are trained."""
+        return list(self.arms) if self.run is None else self.run
 
     def arm(self, name: str, changes: dict[str, Any] | None = None) -> DepthRunConfig:
         """The resolved configuration of an arm, ``changes`` laid over it.
@@ -167,7 +235,16 @@ class TransformerTaskConfig(Section):
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"arms: {name!r} becomes a folder; expected letters, digits, '_'")
             self.arm(name)
+        for name in self.run or ():
+            if name not in self.arms:
+                raise ValueError(f"run: {name!r} is no arm; known: {', '.join(self.arms)}")
+        for contrast in self.contrasts:
+            for name in (contrast.before, contrast.after):
+                if name not in self.arms:
+                    raise ValueError(f"contrasts: {name!r} is no arm; known: {', '.join(self.arms)}")
         for title, sweep in self.sweeps.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", title):
+                raise ValueError(f"sweeps: {title!r} becomes a folder; expected letters, '_'")
             for name in sweep.arms:
                 if name not in self.arms:
                     raise ValueError(
@@ -177,15 +254,46 @@ class TransformerTaskConfig(Section):
                     self.arm(name, change(sweep.key, value))
         return self
 
+    @model_validator(mode="after")
+    def _corruptions_fit(self) -> TransformerTaskConfig:
+        form = FORMS[self.data.kind]
+        for name in self.corruptions:
+            if name not in CORRUPTIONS[form]:
+                raise ValueError(
+                    f"corruptions: {name!r} does not fit data {self.data.kind!r} ({form}); "
+                    f"known: {', '.join(sorted(CORRUPTIONS[form]))}"
+                )
+        return self
 
-def change(key: str, value: float) -> dict[str, Any]:
+
+class TransformersConfig(Section):
+    """Transformers as optimal control: tasks with their arms, and what is measured."""
+
+    evaluation: TransformerEvaluationConfig = Field(
+        default_factory=lambda: TransformerEvaluationConfig.model_validate({}),
+        description="What is measured of every arm.",
+    )
+    tasks: dict[str, TransformerTaskConfig] = Field(
+        default_factory=dict, description="Tasks by name."
+    )
+
+    @model_validator(mode="after")
+    def _names_are_folders(self) -> TransformersConfig:
+        for name in self.tasks:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"tasks: {name!r} becomes a folder; expected letters, digits, '_'")
+        return self
+
+
+def change(key: str, value: float | str) -> dict[str, Any]:
     """The overlay that sets one dotted key; whole numbers become integers.
 
     Example:
         >>> change("depth.steps", 4.0)
         {'depth': {'steps': 4}}
     """
-    tree: Any = int(value) if float(value).is_integer() else value
+    whole = not isinstance(value, str) and float(value).is_integer()
+    tree: Any = int(value) if whole else value
     for part in reversed(key.split(".")):
         tree = {part: tree}
     result: dict[str, Any] = tree

@@ -26,3 +26,23 @@ def cost_table(paths: Sequence[Path]) -> pd.DataFrame:
         ms_per_step=("ms_per_step", "median"),
         peak_mb=("peak_mb", "max"),
     ).reset_index()
+
+
+def depth_cost_table(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
+    """Training times of the arms of all tasks, beside operations of a step and weights.
+
+    Args:
+        paths: Timing files, one an arm, each a list with an entry a seed.
+        runs: Columns ``task``, ``arm``, ``flops``, ``parameters``.
+    """
+    entries = [row for path in paths for row in json.loads(path.read_text(encoding="utf-8"))]
+    frame = pd.DataFrame(entries, columns=["task", "arm", "seed", "seconds", "steps", "peak_mb"])
+    frame["ms_per_step"] = 1000 * frame["seconds"] / frame["steps"]
+    times = frame.groupby(["task", "arm"], sort=True).agg(
+        seeds=("seed", "count"),
+        seconds_mean=("seconds", "mean"),
+        ms_per_step=("ms_per_step", "median"),
+        peak_mb=("peak_mb", "max"),
+    )
+    sizes = runs.groupby(["task", "arm"], sort=True)[["flops", "parameters"]].mean()
+    return times.join(sizes).reset_index()

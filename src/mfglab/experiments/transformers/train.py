@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,14 @@ from mfglab.config import DepthRunConfig
 from mfglab.datasets.tasks.base import Examples, Task
 from mfglab.experiments.transformers.build import build_network
 from mfglab.robustness.corruptions import label_noise
+from mfglab.solvers.base import DivergedError
 from mfglab.solvers.continuous_depth import DepthTransformer
 from mfglab.solvers.depth_solver import DepthSolver
 from mfglab.training.checkpoints import CheckpointError, load_tree, save_tree
 from mfglab.training.fit import FitResult, fit
 from mfglab.training.seeds import stream
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,21 @@ class TrainedPair:
     final: DepthTransformer
     best_step: int
     steps: int
+
+
+@dataclass(frozen=True)
+class TrainedArm:
+    """All seeds of an arm.
+
+    Args:
+        name: The name of its folder.
+        run: Its configuration.
+        pairs: Its networks by seed; a seed whose training diverged has none.
+    """
+
+    name: str
+    run: DepthRunConfig
+    pairs: Mapping[int, TrainedPair]
 
 
 def training_data(task: Task, run: DepthRunConfig, seed: int) -> Examples:
@@ -85,6 +105,24 @@ def train_arm(
     )
 
 
+def train_seeds(
+    task: Task, run: DepthRunConfig, seeds: Sequence[int], work: Path, device: str = "cpu"
+) -> dict[int, FitResult[DepthSolver]]:
+    """Train one arm with every seed, in a folder each below ``work``.
+
+    A seed whose loss becomes infinite or NaN is left out, with a warning: without penalty, or with
+    many steps, that is a result.
+    """
+    results = {}
+    for seed in seeds:
+        try:
+            results[seed] = train_arm(task, run, seed, work / str(seed), device)
+        except DivergedError as error:
+            _log.warning("%s, seed %d diverged: %s", run.title, seed, error)
+            shutil.rmtree(work / str(seed), ignore_errors=True)
+    return results
+
+
 def save_arm(
     path: Path, results: Mapping[int, FitResult[DepthSolver]], run: DepthRunConfig
 ) -> None:
@@ -106,8 +144,8 @@ def save_arm(
     )
 
 
-def load_arm(path: Path, task: Task) -> dict[int, TrainedPair]:
-    """The networks of an arm by seed.
+def load_arm(path: Path, task: Task) -> TrainedArm:
+    """An arm as :func:`save_arm` wrote it.
 
     Raises:
         CheckpointError: The files are damaged, or the weights do not fit the configuration.
@@ -118,7 +156,7 @@ def load_arm(path: Path, task: Task) -> dict[int, TrainedPair]:
     for seed, entry in tree["seeds"].items():
         best, final = (_restored(entry[name], run, task, path) for name in ("best", "final"))
         pairs[int(seed)] = TrainedPair(best, final, entry["best_step"], entry["steps"])
-    return pairs
+    return TrainedArm(path.parent.name, run, pairs)
 
 
 def _restored(

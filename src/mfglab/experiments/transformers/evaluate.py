@@ -1,0 +1,179 @@
+"""What is measured of the trained arms of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mfglab.config import TransformerEvaluationConfig
+from mfglab.datasets.tasks.base import Task
+from mfglab.experiments.transformers.hardness import Hardness, Row, corruption, hardness_rows
+from mfglab.experiments.transformers.hidden import hidden_motion, projected_paths
+from mfglab.experiments.transformers.optimum import distributional_stretch, optimality
+from mfglab.experiments.transformers.quality import (
+    flops_per_iteration,
+    parameters,
+    quality,
+    quality_of,
+)
+from mfglab.experiments.transformers.train import TrainedArm
+from mfglab.solvers.continuous_depth import DepthTransformer
+from mfglab.training.seeds import stream
+
+#: Training examples on which the fit to the training data is measured.
+_TRAIN_EXAMPLES = 500
+#: Inputs whose ways are drawn, of two or more classes.
+_DRAWN = 40
+
+
+def metric_rows(arm: TrainedArm, task: Task, seeds: Sequence[int]) -> list[Row]:
+    """Quality on clean data, of the best and of the final weights: two rows a seed.
+
+    A seed whose training diverged has rows without results, and ``diverged`` 1.
+    """
+    rows: list[Row] = [
+        {"arm": arm.name, "seed": float(seed), "checkpoint": checkpoint, "diverged": 1.0}
+        for seed in seeds
+        if seed not in arm.pairs
+        for checkpoint in ("best", "final")
+    ]
+    batch = task.train[: arm.run.training.batch_size]
+    order = torch.randperm(len(task.train), generator=stream("train examples", 0))
+    seen = task.train[order[:_TRAIN_EXAMPLES]]
+    for seed, pair in arm.pairs.items():
+        cost = flops_per_iteration(pair.best, batch.inputs, batch.labels)
+        for checkpoint, network in (("best", pair.best), ("final", pair.final)):
+            test, train = quality(network, task.test), quality(network, seen)
+            rows.append(
+                {"arm": arm.name, "seed": float(seed), "checkpoint": checkpoint}
+                | asdict(test)
+                | {
+                    "diverged": 0.0,
+                    "error": 1 - test.accuracy,
+                    "val_loss": quality(network, task.val).loss,
+                    "train_loss": train.loss,
+                    "train_accuracy": train.accuracy,
+                    "gap": test.loss - train.loss,
+                    "parameters": float(parameters(network)),
+                    "flops": float(cost),
+                    "best_step": float(pair.best_step),
+                    "steps": float(pair.steps),
+                }
+            )
+    return rows
+
+
+def robustness_rows(
+    arm: TrainedArm,
+    task: Task,
+    hardness: Hardness,
+    evaluation: TransformerEvaluationConfig,
+) -> list[Row]:
+    """Quality of the final weights on harder data, as in the paper's Table 3."""
+    rows: list[Row] = []
+    for seed, pair in arm.pairs.items():
+        found = hardness_rows(pair.final, task, hardness, evaluation, seed)
+        rows += [{"arm": arm.name, "seed": float(seed)} | row for row in found]
+    return rows
+
+
+def transfer_rows(
+    arm: TrainedArm, task: Task, evaluation: TransformerEvaluationConfig
+) -> list[Row]:
+    """Quality of the final weights run with other numbers of steps, and with adaptive steps.
+
+    ``steps`` is that of training for the row ``trained``; ``change`` is the loss minus that row's.
+    """
+    rows: list[Row] = []
+    test = task.test[: evaluation.examples]
+    for seed, pair in arm.pairs.items():
+        network = pair.final
+        base = quality_of(network, test.inputs, test.labels)
+        key = {"arm": arm.name, "seed": float(seed)}
+        for steps in evaluation.transfer_steps:
+            found = quality_of(network, test.inputs, test.labels, steps)
+            rows.append(
+                key
+                | {
+                    "mode": "fixed",
+                    "steps": float(steps),
+                    "tolerance": 0.0,
+                    "evaluations": float(steps * _stages(network)),
+                    "loss": found.loss,
+                    "accuracy": found.accuracy,
+                    "change": found.loss - base.loss,
+                }
+            )
+        rows += [key | row for row in _adaptive_rows(network, task, evaluation)]
+    return rows
+
+
+def motion_rows(arm: TrainedArm, task: Task, evaluation: TransformerEvaluationConfig) -> list[Row]:
+    """How hidden states move, and how far they are from the optimum: one row a seed."""
+    rows: list[Row] = []
+    test = task.test[: evaluation.observed]
+    for seed, pair in arm.pairs.items():
+        network = pair.final
+        row: Row = {"arm": arm.name, "seed": float(seed), "weight": arm.run.weight}
+        row |= asdict(hidden_motion(network, test.inputs, stream("motion", seed), stretched=8))
+        row |= asdict(optimality(network, test, arm.run.weight))
+        name, level = _TYPICAL[task.kind]
+        changed = corruption(name, level, task)(test.inputs, stream("typical change", seed))
+        row["w1_stretch"] = distributional_stretch(network, test.inputs, changed)
+        rows.append(row)
+    return rows
+
+
+def drawn_paths(arm: TrainedArm, task: Task) -> dict[str, NDArray[np.generic]]:
+    """Hidden paths of the first seed, in the plane of largest spread."""
+    network = next(iter(arm.pairs.values())).final
+    few = task.test[:_DRAWN]
+    labels = few.labels if few.labels.ndim == 1 else few.labels[:, -1]
+    return projected_paths(network, few.inputs, labels.tolist())
+
+
+#: A corruption of each form of inputs with which laws of hidden states are compared.
+_TYPICAL = {
+    "text": ("replace_characters", 0.05),
+    "images": ("gaussian", 0.1),
+    "clouds": ("jitter", 0.05),
+    "sentences": ("replace_words", 0.1),
+}
+
+
+def _stages(network: DepthTransformer) -> int:
+    depth = network.depth
+    return depth.method.stages * (len(depth.blocks) if depth.per_block else 1)
+
+
+def _adaptive_rows(
+    network: DepthTransformer, task: Task, evaluation: TransformerEvaluationConfig
+) -> Iterator[Row]:
+    test = task.test[: evaluation.observed]
+    base = quality_of(network, test.inputs, test.labels)
+    with torch.no_grad():
+        state, context = network.encode(test.inputs)
+    for tolerance in evaluation.tolerances:
+        run = network.depth.adaptive(state, rtol=tolerance, atol=tolerance, **context)
+        with torch.no_grad():
+            logits = network.decode(run.x, **context)
+        assert run.trajectory is not None  # adaptive runs always have one
+        loss = float(
+            torch.nn.functional.cross_entropy(
+                logits.double().flatten(0, -2), test.labels.flatten()
+            )
+        )
+        hits = logits.argmax(-1) == test.labels
+        yield {
+            "mode": "adaptive",
+            "steps": 0.0,
+            "tolerance": tolerance,
+            "evaluations": float(run.trajectory.evaluations),
+            "loss": loss,
+            "accuracy": float(hits.double().mean()),
+            "change": loss - base.loss,
+        }

@@ -1,0 +1,161 @@
+"""Tables of the Transformers: arms, robustness, hidden motion, ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mfglab.reporting.csvio import read_csv
+from mfglab.reporting.tables import study_table
+
+Tree = Mapping[str, Any]
+
+ARM_COLUMNS = (
+    ("Loss (nats)", "loss", "{:.3f}"),
+    ("Accuracy", "accuracy", "{:.3f}"),
+    ("Loss on training data", "train_loss", "{:.3f}"),
+    ("Calibration error", "calibration", "{:.3f}"),
+    ("Transport", "transport", "{:.3g}"),
+    ("Parameters", "parameters", "{:.0f}"),
+    ("MFLOP a step", "megaflops", "{:.0f}"),
+    ("Best step", "best_step", "{:.0f}"),
+)
+HARD_COLUMNS = (
+    ("Loss (nats)", "loss", "{:.3f}"),
+    ("Rise of the loss", "loss_rise", "{:.3f}"),
+    ("Accuracy", "accuracy", "{:.3f}"),
+    ("Drop of the accuracy", "accuracy_drop", "{:.3f}"),
+    ("Correct ones kept", "kept", "{:.3f}"),
+)
+MOTION_COLUMNS = (
+    ("Straightness", "straightness", "{:.3f}"),
+    ("Speed variation", "speed_variation", "{:.3f}"),
+    ("Displacement", "displacement", "{:.3f}"),
+    ("Crossing pairs", "crossing", "{:.3f}"),
+    ("Largest stretch", "lipschitz", "{:.3g}"),
+    ("W1 stretch", "w1_stretch", "{:.3g}"),
+    ("cos(f, -grad G)", "terminal_cosine", "{:.3f}"),
+    ("Costate residual", "terminal_residual", "{:.3g}"),
+    ("Objective", "objective", "{:.3f}"),
+    ("Least objective", "objective_optimal", "{:.3g}"),
+    ("T L^2 / lambda", "theorem_2_ratio", "{:.3g}"),
+)
+ABLATION_COLUMNS = (
+    ("Loss, final weights", "loss_final", "{:+.3f}"),
+    ("Loss, best weights", "loss_best", "{:+.3f}"),
+    ("Error, final weights", "error_final", "{:+.3f}"),
+    ("Error, best weights", "error_best", "{:+.3f}"),
+)
+
+_SWEEP = ("task", "arm", "place", "value", "seed", "checkpoint", "diverged", "loss", "error")
+
+
+def stacked(paths: Sequence[Path], tasks: Sequence[str]) -> pd.DataFrame:
+    """Tables of all tasks in one, with a column ``task`` in front.
+
+    Args:
+        paths: One file a task; empty ones are left out.
+        tasks: Their tasks.
+    """
+    frames = []
+    for path, task in zip(paths, tasks, strict=True):
+        frame = read_csv(path)
+        frame.insert(0, "task", task)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def swept(paths: Sequence[Path], sweeps: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Tables of all sweeps in one, with columns ``task`` and ``sweep`` in front.
+
+    Args:
+        paths: One file a sweep; there may be none.
+        sweeps: Task and name of each.
+    """
+    frame = stacked(paths, [task for task, _ in sweeps]) if paths else pd.DataFrame(columns=_SWEEP)
+    counts = [len(read_csv(path)) for path in paths]
+    names = np.repeat([name for _, name in sweeps], counts) if paths else []
+    frame.insert(1, "sweep", names)
+    return frame
+
+
+def with_flops(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs with operations in millions, which a table can show."""
+    return runs.assign(megaflops=runs["flops"] / 1e6)
+
+
+def arm_table(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
+    """One readable row a task, arm and choice of weights."""
+    named = with_flops(_named(runs[runs["diverged"] == 0], tasks))
+    keys = {"Task": "Task", "place": "place", "Arm": "Arm", "checkpoint": "Weights"}
+    return study_table(named, keys, ARM_COLUMNS).drop(columns="place")
+
+
+def hard_table(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
+    """One readable row a task, change of the data and arm."""
+    named = _named(runs, tasks)
+    keys = {"Task": "Task", "kind": "Kind", "name": "Change", "level": "Level", "place": "place"}
+    table = study_table(named, keys | {"Arm": "Arm"}, HARD_COLUMNS)
+    return table.drop(columns="place")
+
+
+def motion_table(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
+    """One readable row a task and arm."""
+    keys = {"Task": "Task", "place": "place", "Arm": "Arm"}
+    return study_table(_named(runs, tasks), keys, MOTION_COLUMNS).drop(columns="place")
+
+
+def ablation_runs(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
+    """Paired differences of loss and error for each contrast and seed: after minus before."""
+    done = runs[runs["diverged"] == 0].set_index(["task", "arm", "checkpoint", "seed"])
+    rows = []
+    for task, entry in tasks.items():
+        for place, contrast in enumerate(entry["contrasts"]):
+            for seed in sorted(runs["seed"].unique()):
+                row = _contrast(done, task, contrast, float(seed))
+                if row:
+                    rows.append({"task": task, "place": place, "change": contrast["title"]} | row)
+    columns = ["task", "place", "change", "seed", *(c for _, c, _ in ABLATION_COLUMNS)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def ablation_table(differences: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
+    """One readable row a task and contrast; negative is better."""
+    titles = {task: entry["title"] for task, entry in tasks.items()}
+    named = differences.assign(Task=differences["task"].map(titles))
+    keys = {"Task": "Task", "place": "place", "change": "Change"}
+    return study_table(named, keys, ABLATION_COLUMNS).drop(columns="place")
+
+
+def _contrast(
+    done: pd.DataFrame, task: str, contrast: Mapping[str, str], seed: float
+) -> dict[str, float] | None:
+    row: dict[str, float] = {"seed": seed}
+    for checkpoint in ("final", "best"):
+        keys = [(task, contrast[side], checkpoint, seed) for side in ("after", "before")]
+        if not all(key in done.index for key in keys):
+            return None
+        after, before = (done.loc[key] for key in keys)
+        for metric in ("loss", "error"):
+            row[f"{metric}_{checkpoint}"] = float(after[metric]) - float(before[metric])
+    return row
+
+
+def _named(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
+    """Runs with titles of task and arm, and the place of the arm in the configuration."""
+    titles = {t: entry["title"] for t, entry in tasks.items()}
+    arms = {
+        (t, arm): (place, overlay.get("title") or entry["base"].get("title", arm))
+        for t, entry in tasks.items()
+        for place, (arm, overlay) in enumerate(entry["arms"].items())
+    }
+    pairs = list(zip(runs["task"], runs["arm"], strict=True))
+    return runs.assign(
+        Task=runs["task"].map(titles),
+        place=np.array([arms[pair][0] for pair in pairs]),
+        Arm=[arms[pair][1] for pair in pairs],
+    )

@@ -1,0 +1,15 @@
+"""Validation loss of all arms over training."""
+
+import pandas as pd
+
+from mfglab.reporting.csvio import read_csv
+from mfglab.reporting.figures.style import figure_style, save
+from mfglab.reporting.figures.transformers import training_curves
+from mfglab.reporting.stage import stage
+
+with stage(snakemake) as job, figure_style():
+    pairs = zip(job.param("runs"), job.inputs_of("history"), strict=True)
+    frames = [read_csv(path).assign(task=task, arm=arm) for (task, arm), path in pairs]
+    histories = pd.concat(frames, ignore_index=True)
+    figure = training_curves(histories, job.config_value("transformers.tasks"))
+    save(figure, job.output("figure"))

@@ -1,0 +1,31 @@
+"""Vary one setting of some arms of a task; each value is trained anew."""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import TypeAdapter
+
+from mfglab.config import DepthRunConfig, SweepConfig, TransformerEvaluationConfig
+from mfglab.config.tasks import TaskDataConfig
+from mfglab.datasets.factory import from_manifest
+from mfglab.datasets.tasks.factory import build_task
+from mfglab.experiments.transformers.sweep import sweep_rows
+from mfglab.reporting.csvio import write_csv
+from mfglab.reporting.stage import stage
+
+with stage(snakemake) as job:
+    name, branch = job.wildcards["task"], f"transformers.tasks.{job.wildcards['task']}"
+    manifests = job.inputs_of("manifest") if "manifest" in job.inputs else []
+    fetched = from_manifest(manifests[0]) if manifests else None
+    data = TypeAdapter(TaskDataConfig).validate_python(job.config_value(f"{branch}.data"))
+    task = build_task(data, fetched)
+    sweep = SweepConfig.model_validate(
+        job.config_value(f"{branch}.sweeps.{job.wildcards['sweep']}")
+    )
+    runs = job.config_value(f"depth_runs.{name}")
+    arms = {arm: DepthRunConfig.model_validate(runs[arm]) for arm in sweep.arms}
+    read = TransformerEvaluationConfig.model_validate
+    evaluation = read(job.config_value("transformers.evaluation"))
+    work, device = Path(job.param("work")), job.config_value("device")
+    rows = sweep_rows(task, arms, sweep, evaluation, job.config_value("seeds"), work, device)
+    write_csv(pd.DataFrame(rows), job.output("table"))

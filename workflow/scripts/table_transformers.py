@@ -1,0 +1,36 @@
+"""Tables of all Transformers: arms, ablation, robustness, hidden motion, published numbers."""
+
+import numpy as np
+
+from mfglab.reporting.csvio import write_csv
+from mfglab.reporting.published import published_table
+from mfglab.reporting.stage import stage
+from mfglab.reporting.transformers import (
+    ablation_runs,
+    ablation_table,
+    arm_table,
+    hard_table,
+    motion_table,
+    stacked,
+    swept,
+)
+
+with stage(snakemake) as job:
+    tasks = job.config_value("transformers.tasks")
+    names = ("metrics", "robustness", "transfer", "motion")
+    runs, hard, transfer, motion = (stacked(job.inputs_of(n), list(tasks)) for n in names)
+    hard["exp_loss"] = np.exp(hard["loss"])
+    sweeps = swept(job.inputs_of("sweeps"), job.param("sweeps"))
+    differences = ablation_runs(runs, tasks)
+    write_csv(runs, job.output("runs"))
+    write_csv(hard, job.output("robustness_runs"))
+    write_csv(transfer, job.output("transfer_runs"))
+    write_csv(motion, job.output("motion_runs"))
+    write_csv(sweeps, job.output("sweep_runs"))
+    write_csv(differences, job.output("ablation_runs"))
+    write_csv(arm_table(runs, tasks), job.output("table"))
+    write_csv(ablation_table(differences, tasks), job.output("ablation"))
+    write_csv(hard_table(hard, tasks), job.output("robustness"))
+    write_csv(motion_table(motion, tasks), job.output("motion"))
+    tables = {"runs": runs, "robustness": hard, "sweep": sweeps}
+    write_csv(published_table(tables), job.output("published"))

@@ -1,0 +1,36 @@
+"""Train one arm of a task with every seed."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from pydantic import TypeAdapter
+
+from mfglab.config import DepthRunConfig
+from mfglab.config.tasks import TaskDataConfig
+from mfglab.datasets.factory import from_manifest
+from mfglab.datasets.tasks.factory import build_task
+from mfglab.experiments.train import peak_memory
+from mfglab.experiments.transformers.train import save_arm, train_seeds
+from mfglab.files import write_text
+from mfglab.reporting.csvio import write_csv
+from mfglab.reporting.stage import stage
+
+with stage(snakemake) as job:
+    name, arm = job.wildcards["task"], job.wildcards["arm"]
+    run = DepthRunConfig.model_validate(job.config_value(f"depth_runs.{name}.{arm}"))
+    data = job.config_value(f"transformers.tasks.{name}.data")
+    manifests = job.inputs_of("manifest") if "manifest" in job.inputs else []
+    fetched = from_manifest(manifests[0]) if manifests else None
+    task = build_task(TypeAdapter(TaskDataConfig).validate_python(data), fetched)
+    seeds, device = job.config_value("seeds"), job.config_value("device")
+    results = train_seeds(task, run, seeds, Path(job.param("work")), device)
+    save_arm(job.output("weights"), results, run)
+    history = [{"seed": s} | row for s, result in results.items() for row in result.history]
+    write_csv(pd.DataFrame(history), job.output("history"))
+    timing = [
+        {"task": name, "arm": arm, "seed": s, "seconds": round(r.seconds, 3), "steps": r.steps}
+        | {"peak_mb": peak_memory()}
+        for s, r in results.items()
+    ]
+    write_text(job.output("timing"), json.dumps(timing, indent=1, sort_keys=True) + "\n")
