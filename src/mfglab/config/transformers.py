@@ -168,7 +168,9 @@ CORRUPTIONS: dict[str, frozenset[str]] = {
 class TransformerEvaluationConfig(Section):
     """What is measured of every trained arm, on test data."""
 
-    examples: int = Field(500, ge=2, description="Test examples that are corrupted, the first ones.")
+    examples: int = Field(
+        500, ge=2, description="Test examples that are corrupted, the first ones."
+    )
     attacked: int = Field(100, ge=2, description="Test examples that are attacked, the first ones.")
     attack_steps: int = Field(10, ge=1, description="Steps of projected gradient descent.")
     observed: int = Field(64, ge=4, description="Test examples whose hidden states are followed.")
@@ -208,8 +210,8 @@ class TransformerTaskConfig(Section):
     )
     attacks: list[Annotated[float, Field(gt=0)]] = Field(
         default_factory=list,
-        description="Radii of FGSM and PGD in the maximum norm: in units of the pixels' range or of "
-        "the cloud's radius; of embedded words and characters in deviations of the embedded state.",
+        description="Radii of FGSM and PGD in the maximum norm, in units of the pixels' range or the "
+        "cloud's radius; for words and characters in deviations of the embedded state.",
     )
 
     @property
@@ -241,7 +243,9 @@ class TransformerTaskConfig(Section):
         for contrast in self.contrasts:
             for name in (contrast.before, contrast.after):
                 if name not in self.arms:
-                    raise ValueError(f"contrasts: {name!r} is no arm; known: {', '.join(self.arms)}")
+                    raise ValueError(
+                        f"contrasts: {name!r} is no arm; known: {', '.join(self.arms)}"
+                    )
         for title, sweep in self.sweeps.items():
             if not re.fullmatch(r"[a-z][a-z0-9_]*", title):
                 raise ValueError(f"sweeps: {title!r} becomes a folder; expected letters, '_'")

@@ -163,9 +163,7 @@ def _adaptive_rows(
             logits = network.decode(run.x, **context)
         assert run.trajectory is not None  # adaptive runs always have one
         loss = float(
-            torch.nn.functional.cross_entropy(
-                logits.double().flatten(0, -2), test.labels.flatten()
-            )
+            torch.nn.functional.cross_entropy(logits.double().flatten(0, -2), test.labels.flatten())
         )
         hits = logits.argmax(-1) == test.labels
         yield {

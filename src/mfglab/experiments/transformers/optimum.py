@@ -35,8 +35,8 @@ class Optimality:
         objective_still: The same for a state that stays: ``G(X(0), y)``.
         objective_optimal: The least value; the proximal point is found by L-BFGS.
         end_distance: ``|X(T) - X_opt| / |X_opt - X(0)|``, median. NaN without penalty.
-        theorem_2_ratio: ``T L^2 / lambda``, to be below 1 in Theorem 2; NaN unless the head is linear
-            and there is a penalty.
+        theorem_2_ratio: ``T L^2 / lambda``, to be below 1 in Theorem 2; NaN unless the head is
+            linear and there is a penalty.
     """
 
     terminal_cosine: float
@@ -109,7 +109,8 @@ def distributional_stretch(network: DepthTransformer, clean: Tensor, changed: Te
             state, context = network.encode(inputs)
             ends.append((state, network.depth(state, **context).x))
     before, after = (
-        transport_distances(*(end[i].flatten(1).double().numpy() for end in ends)).w1 for i in (0, 1)
+        transport_distances(*(end[i].flatten(1).double().numpy() for end in ends)).w1
+        for i in (0, 1)
     )
     return after / before if before > 0 else float("nan")
 
@@ -127,9 +128,7 @@ def _head_norm(network: DepthTransformer) -> float:
 
 def _terminal(logits: Tensor, labels: Tensor) -> Tensor:
     """G of each example: its cross-entropy, mean over tokens; shape (n,)."""
-    losses = functional.cross_entropy(
-        logits.flatten(0, -2), labels.flatten(), reduction="none"
-    )
+    losses = functional.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none")
     return losses.reshape(len(labels), -1).mean(1)
 
 
@@ -138,7 +137,7 @@ def _optimum(
 ) -> tuple[float, float]:
     """Least objective, and how far ``end`` is from where it is reached."""
     if not stiffness > 0:
-        # Without a running cost the infimum is that of G alone, and no end state is the optimal one.
+        # Without a running cost the infimum is that of G alone: no end state is the optimal one.
         return float("nan"), float("nan")
     x = start.detach().clone().requires_grad_()
     search = torch.optim.LBFGS(

@@ -43,14 +43,10 @@ def sweep_rows(
             try:
                 result = train_arm(task, run, seed, folder, device)
             except DivergedError:
-                rows += [
-                    key | {"checkpoint": name, "diverged": 1.0} for name in ("best", "final")
-                ]
+                rows += [key | {"checkpoint": name, "diverged": 1.0} for name in ("best", "final")]
                 continue
             final = build_network(run.network, run.depth, task, stream("weights", seed))
-            final.load_state_dict(
-                {k.removeprefix("network."): v for k, v in result.final.items()}
-            )
+            final.load_state_dict({k.removeprefix("network."): v for k, v in result.final.items()})
             for name, network in (("best", result.solver.network), ("final", final)):
                 measured = _measured(network.eval(), task, evaluation, seed)
                 rows.append(key | {"checkpoint": name, "diverged": 0.0} | measured)

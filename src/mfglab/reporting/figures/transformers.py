@@ -84,7 +84,9 @@ def training_curves(histories: pd.DataFrame, tasks: Tree) -> Figure:
             mean = grouped.mean()
             axes.plot(mean.index, mean, lw=1.3, label=arms.title(task, arm), **arms.style(arm))
             colour = arms.style(arm)["color"]
-            axes.fill_between(mean.index, grouped.min(), grouped.max(), color=colour, alpha=0.15, lw=0)
+            axes.fill_between(
+                mean.index, grouped.min(), grouped.max(), color=colour, alpha=0.15, lw=0
+            )
         axes.set_title(entry["title"])
         axes.set_xlabel("training step")
     grid[0, 0].set_ylabel("validation loss, nats")
@@ -110,7 +112,12 @@ def robustness_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
                 mine = part[part["arm"] == arm]
                 start = clean[clean["arm"] == arm] if (part["kind"] != "attack").all() else mine[:0]
                 _intervals(
-                    axes, pd.concat([start, mine]), "level", metric, arms.title(task, arm), arms.style(arm)
+                    axes,
+                    pd.concat([start, mine]),
+                    "level",
+                    metric,
+                    arms.title(task, arm),
+                    arms.style(arm),
                 )
             axes.set_xlabel(_LEVELS[name])
         for axes in row[len(changes[task]) :]:
@@ -178,7 +185,10 @@ def ablation_bars(runs: pd.DataFrame, tasks: Tree) -> Figure:
     for axes, task in zip(grid[0], shown, strict=False):
         part = runs[runs["task"] == task]
         names = list(dict.fromkeys(part["change"]))
-        for shift, metric, colour in ((-0.18, "loss_final", COLOURS[0]), (0.18, "loss_best", COLOURS[1])):
+        for shift, metric, colour in (
+            (-0.18, "loss_final", COLOURS[0]),
+            (0.18, "loss_best", COLOURS[1]),
+        ):
             found = [mean_interval(part[part["change"] == n][metric].to_list()) for n in names]
             value = np.array([i.estimate for i in found])
             half = np.array([0 if i.low is None else i.estimate - i.low for i in found])
