@@ -70,9 +70,7 @@ def test_the_quadratic_head_has_a_linear_proximal_map():
     x, y, tau = draw(10, 6), draw(10, 4, seed=2), 0.7
     matrix = torch.eye(6, dtype=torch.float64) + tau * head.psi.T @ head.psi
     expected = torch.linalg.solve(matrix, (x + tau * y @ head.psi).T).T
-    torch.testing.assert_close(
-        proximal_point(head, x, y, tau).x, expected, rtol=0, atol=1e-12
-    )
+    torch.testing.assert_close(proximal_point(head, x, y, tau).x, expected, rtol=0, atol=1e-12)
 
 
 def test_a_general_minimiser_finds_the_same_point():
@@ -83,7 +81,9 @@ def test_a_general_minimiser_finds_the_same_point():
         p = torch.from_numpy(point)[None]
         return float(tau * head.value(p, y) + 0.5 * (p - x).square().sum())
 
-    found = minimize(objective, x[0].numpy(), method="Powell", options={"xtol": 1e-10, "ftol": 1e-15})
+    found = minimize(
+        objective, x[0].numpy(), method="Powell", options={"xtol": 1e-10, "ftol": 1e-15}
+    )
     torch.testing.assert_close(
         proximal_point(head, x, y, tau).x[0], torch.from_numpy(found.x), rtol=0, atol=1e-5
     )

@@ -87,7 +87,9 @@ def test_arrays_and_numbers_agree():
     for bound in ALL:
         for weight in (0.1, 9.0):
             whole = bound(2.0, weight, 1.5, dx, dy)
-            single = [bound(2.0, weight, 1.5, float(a), float(b)) for a, b in zip(dx, dy)]
+            single = [
+                bound(2.0, weight, 1.5, float(a), float(b)) for a, b in zip(dx, dy, strict=True)
+            ]
             np.testing.assert_allclose(whole, single)
 
 

@@ -36,7 +36,9 @@ def test_the_game_ends_at_the_proximal_point(head, labels, weight):
     found = solve(head, labels, weight, horizon=1.6)
     exact = ProximalGame(head, weight, 1.6)
     assert found.gradient.max() <= 1e-10
-    torch.testing.assert_close(found.trajectory.x, exact.end(draw(12, 6), labels), rtol=0, atol=1e-8)
+    torch.testing.assert_close(
+        found.trajectory.x, exact.end(draw(12, 6), labels), rtol=0, atol=1e-8
+    )
     velocity = exact.velocity(draw(12, 6), labels)
     torch.testing.assert_close(found.velocities, velocity.expand(8, -1, -1), rtol=0, atol=1e-8)
 
@@ -59,9 +61,11 @@ def test_the_objective_is_terminal_plus_running_cost(head, labels):
     torch.testing.assert_close(found.objective, terminal + running)
     at_zero = torch.zeros(12, dtype=torch.float64)
     exact = torch.stack(
-        [ProximalGame(head, 0.7, 1.6).value(y)(at_zero[:1], x[None])[0]
-         for x, y in zip(draw(12, 6), labels, strict=True)]
-    )  # fmt: skip
+        [
+            ProximalGame(head, 0.7, 1.6).value(y)(at_zero[:1], x[None])[0]
+            for x, y in zip(draw(12, 6), labels, strict=True)
+        ]
+    )
     torch.testing.assert_close(found.objective, exact, rtol=0, atol=1e-10)
 
 

@@ -16,8 +16,8 @@ outputs, A = psi psi^T and tau = T/lambda. As the output is a gradient with Hess
 ``<u, (I + tau A) u> <= <u, psi dx + tau A dy>``, and singular values give the factors; for dx = 0
 it is also ``|u|^2 + tau |u - dy/2|_A^2 <= tau |dy|_A^2 / 4``, hence the root.
 
-``lambda`` is the weight of the paper's form; :func:`paper_weight` converts that of the released code.
-Distances are numbers or arrays. The bounds are about optimal flows: a trained network is
+``lambda`` is the weight of the paper's form; :func:`paper_weight` converts that of the released
+code. Distances are numbers or arrays. The bounds are about optimal flows: a trained network is
 compared with them, it is not covered by them.
 """
 
@@ -33,7 +33,7 @@ Distance = TypeVar("Distance", float, Array)
 
 
 def paper_weight(weight: float, entries: int, tokens: int = 1) -> float:
-    """lambda of ``(lambda/2) |f|^2`` for ``weight`` of the penalty ``|f|^2 / entries``.
+    """Lambda of ``(lambda/2) |f|^2`` for ``weight`` of the penalty ``|f|^2 / entries``.
 
     Args:
         weight: lambda of the released code.

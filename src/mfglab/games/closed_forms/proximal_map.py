@@ -1,13 +1,13 @@
 """The OT-Transformer's optimal flow in closed form: a proximal map (2505.13499, Section 3, App. F).
 
-One player is a hidden state with label y. Its game ``inf G(X(T), y) + (lambda/2) int |f|^2 dt`` with
-``dX = f dt`` and G convex in X has, by Hopf and Lax, the value function
+One player is a hidden state with label y. Its game ``inf G(X(T), y) + (lambda/2) int |f|^2 dt``
+with ``dX = f dt`` and G convex in X has, by Hopf and Lax, the value function
 
     Phi(t, x) = min_X  G(X, y) + lambda |X - x|^2 / (2 (T - t)),
 
 the Moreau envelope of G. So ``X(T) = argmin_X G(X, y) + (lambda / 2T) |X - X(0)|^2``, the way
-there is straight, and the velocity ``-(1/lambda) grad G(X(T), y)`` is constant. Velocities depend on
-y: the theory is about the flow for each label.
+there is straight, and the velocity ``-(1/lambda) grad G(X(T), y)`` is constant. Velocities depend
+on y: the theory is about the flow for each label.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class ProximalGame:
         return proximal_point(self.head, x, y, self.horizon / self.weight).x
 
     def velocity(self, x: Tensor, y: Tensor) -> Tensor:
-        """``-(1/lambda) grad G(X(T), y)`` of players from ``x``: the same at all times (Prop. 1)."""
+        """``-(1/lambda) grad G(X(T), y)`` of players from ``x``, at all times (Prop. 1)."""
         return -self.head.gradient(self.end(x, y), y) / self.weight
 
     def path(self, x: Tensor, y: Tensor, times: Tensor) -> Tensor:
