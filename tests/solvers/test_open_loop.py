@@ -90,6 +90,16 @@ def test_a_loss_that_is_not_quadratic_nor_of_a_head(labels):
     assert found.trajectory.x.item() == pytest.approx(1.0, abs=1e-10)
 
 
+def test_a_start_on_a_hill_rolls_into_the_next_well():
+    # G = (x^2 - 1)^2, concave at the start: the end solves tau G'(x) + x = x0 and is no hill.
+    x0 = torch.tensor([[0.1], [-0.2]], dtype=torch.float64)
+    found = solve_open_loop(lambda x: (x.square() - 1).square().sum(1), x0, weight=0.1)
+    x = found.trajectory.x
+    torch.testing.assert_close(40 * x * (x.square() - 1) + x, x0, rtol=0, atol=1e-8)
+    assert (x * x0 > 0).all()
+    assert (x.abs() > 0.9).all()
+
+
 def test_no_convergence_is_an_error(head, labels):
     with pytest.raises(RuntimeError, match=r"within 1 Newton steps: gradient \d"):
         solve(LogSumExpHead(5 * head.psi), labels, 0.1, limit=1)

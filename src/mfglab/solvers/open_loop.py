@@ -63,7 +63,7 @@ def solve_open_loop(
     """Minimise J over the velocities of every player.
 
     Args:
-        terminal: G, twice differentiable and convex near the minimiser.
+        terminal: G, twice differentiable; a local minimiser is found where it is not convex.
         start: ``X(0)``, shape (n, d), float64.
         weight: lambda, not negative; at 0 a minimiser is found, but not the only one.
         horizon: T.
@@ -135,8 +135,9 @@ def _newton_direction(slope: Tensor, v: Tensor, h: float) -> Tensor:
     """``-(H + mu)^{-1} slope`` by conjugate gradients, player by player; mu is the slope's length.
 
     The Hessian is a constant plus a matrix of the rank of Hess G, so few steps suffice. At
-    ``lambda = 0`` it is singular: mu bounds the move there and dies out at the minimum. A player
-    whose curvature is not positive in a direction stops there with what it has.
+    ``lambda = 0`` it is singular: mu bounds the move there and dies out at the minimum. Where the
+    curvature along a direction is not positive a player stops with what it has, at least with
+    the steepest descent.
     """
     rest = -slope.detach()
     move, direction = torch.zeros_like(rest), rest.clone()
@@ -159,7 +160,8 @@ def _newton_direction(slope: Tensor, v: Tensor, h: float) -> Tensor:
         ratio = torch.where(active, new / torch.where(active, square, 1.0), 0.0)
         direction = torch.where(active[:, None], rest + ratio[:, None] * direction, 0.0)
         square = torch.where(active, new, 0.0)
-    return move
+    stuck = _inner(move, move) == 0
+    return torch.where(stuck[:, None], -slope.detach() / h, move)
 
 
 def _solution(problem: _Transcription, v: Tensor, size: Tensor, iteration: int) -> OpenLoopSolution:
