@@ -26,6 +26,7 @@ include: "workflow/rules/boltzmann.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/certificate.smk"
 include: "workflow/rules/flow_robustness.smk"
+include: "workflow/rules/proximal_map.smk"
 include: "workflow/rules/transformer.smk"
 include: "workflow/rules/reporting.smk"
 

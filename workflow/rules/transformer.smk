@@ -1,7 +1,7 @@
 # Transformers as optimal control: one training job an arm, one evaluation job a task, one job a sweep.
 TASKS = SETTINGS.transformers.tasks
 ARM = "{task}/{arm}"
-SWEEPS = [(task, sweep) for task, entry in TASKS.items() for sweep in entry.sweeps]
+SWEEPS = [(task, sweep) for task, entry in TASKS.items() for sweep in entry.swept]
 
 
 wildcard_constraints:

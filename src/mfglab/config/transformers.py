@@ -199,6 +199,7 @@ class TransformerTaskConfig(Section):
     sweeps: dict[str, SweepConfig] = Field(
         default_factory=dict, description="Sweeps by name: one key, several values."
     )
+    run_sweeps: list[str] | None = Field(None, description="Sweeps that are trained; all if none.")
     contrasts: list[ContrastConfig] = Field(
         default_factory=list, description="Changes from arm to arm, for the table of the ablation."
     )
@@ -210,14 +211,19 @@ class TransformerTaskConfig(Section):
     )
     attacks: list[Annotated[float, Field(gt=0)]] = Field(
         default_factory=list,
-        description="Radii of FGSM and PGD in the maximum norm, in units of the pixels' range or the "
-        "cloud's radius; for words and characters in deviations of the embedded state.",
+        description="Radii of FGSM and PGD in the maximum norm: in units of the pixels' range or "
+        "of the cloud's radius; for words and characters in deviations of the embedded state.",
     )
 
     @property
     def trained(self) -> list[str]:
         """Arms that are trained."""
         return list(self.arms) if self.run is None else self.run
+
+    @property
+    def swept(self) -> list[str]:
+        """Sweeps that are trained."""
+        return list(self.sweeps) if self.run_sweeps is None else self.run_sweeps
 
     def arm(self, name: str, changes: dict[str, Any] | None = None) -> DepthRunConfig:
         """The resolved configuration of an arm, ``changes`` laid over it.
@@ -240,6 +246,10 @@ class TransformerTaskConfig(Section):
         for name in self.run or ():
             if name not in self.arms:
                 raise ValueError(f"run: {name!r} is no arm; known: {', '.join(self.arms)}")
+        for name in self.run_sweeps or ():
+            if name not in self.sweeps:
+                known = ", ".join(self.sweeps) or "none"
+                raise ValueError(f"run_sweeps: {name!r} is no sweep; known: {known}")
         for contrast in self.contrasts:
             for name in (contrast.before, contrast.after):
                 if name not in self.arms:

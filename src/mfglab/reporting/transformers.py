@@ -13,6 +13,8 @@ from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.tables import study_table
 
 Tree = Mapping[str, Any]
+#: Task, arm, weights and seed of a run.
+_Run = tuple[str, str, str, float]
 
 ARM_COLUMNS = (
     ("Loss (nats)", "loss", "{:.3f}"),
@@ -37,7 +39,11 @@ MOTION_COLUMNS = (
     ("Displacement", "displacement", "{:.3f}"),
     ("Crossing pairs", "crossing", "{:.3f}"),
     ("Largest stretch", "lipschitz", "{:.3g}"),
-    ("W1 stretch", "w1_stretch", "{:.3g}"),
+    ("Stretch of states", "stretch_states", "{:.3g}"),
+    ("of outputs", "stretch_outputs", "{:.3g}"),
+    ("W1 of states", "stretch_w1_states", "{:.3g}"),
+    ("W1 of outputs", "stretch_w1_outputs", "{:.3g}"),
+    ("Norm of the head", "head_norm", "{:.3g}"),
     ("cos(f, -grad G)", "terminal_cosine", "{:.3f}"),
     ("Costate residual", "terminal_residual", "{:.3g}"),
     ("Objective", "objective", "{:.3f}"),
@@ -78,7 +84,7 @@ def swept(paths: Sequence[Path], sweeps: Sequence[Sequence[str]]) -> pd.DataFram
     """
     frame = stacked(paths, [task for task, _ in sweeps]) if paths else pd.DataFrame(columns=_SWEEP)
     counts = [len(read_csv(path)) for path in paths]
-    names = np.repeat([name for _, name in sweeps], counts) if paths else []
+    names = [name for (_, name), n in zip(sweeps, counts, strict=True) for _ in range(n)]
     frame.insert(1, "sweep", names)
     return frame
 
@@ -111,7 +117,10 @@ def motion_table(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
 
 def ablation_runs(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
     """Paired differences of loss and error for each contrast and seed: after minus before."""
-    done = runs[runs["diverged"] == 0].set_index(["task", "arm", "checkpoint", "seed"])
+    done = {
+        (str(row["task"]), str(row["arm"]), str(row["checkpoint"]), float(row["seed"])): row
+        for row in runs[runs["diverged"] == 0].to_dict("records")
+    }
     rows = []
     for task, entry in tasks.items():
         for place, contrast in enumerate(entry["contrasts"]):
@@ -132,14 +141,14 @@ def ablation_table(differences: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
 
 
 def _contrast(
-    done: pd.DataFrame, task: str, contrast: Mapping[str, str], seed: float
+    done: Mapping[_Run, Mapping[Any, Any]], task: str, contrast: Mapping[str, str], seed: float
 ) -> dict[str, float] | None:
     row: dict[str, float] = {"seed": seed}
     for checkpoint in ("final", "best"):
         keys = [(task, contrast[side], checkpoint, seed) for side in ("after", "before")]
-        if not all(key in done.index for key in keys):
+        if not all(key in done for key in keys):
             return None
-        after, before = (done.loc[key] for key in keys)
+        after, before = (done[key] for key in keys)
         for metric in ("loss", "error"):
             row[f"{metric}_{checkpoint}"] = float(after[metric]) - float(before[metric])
     return row

@@ -18,6 +18,7 @@ from mfglab.config.studies.hjb_score import HjbScoreConfig
 from mfglab.config.studies.manifolds import ManifoldLaw, ManifoldsConfig, ProximalConfig
 from mfglab.config.studies.memorisation import MemorisationConfig
 from mfglab.config.studies.particles import GpaConfig, HeavyTailsConfig, ParticleTraining
+from mfglab.config.studies.proximal_map import ProximalMapConfig
 from mfglab.config.studies.regularity import RegularityConfig, RobustnessFlowsConfig
 from mfglab.config.studies.robustness import RobustnessConfig
 from mfglab.config.studies.small_models import SmallModels
@@ -98,6 +99,10 @@ class StudiesConfig(Section):
         default_factory=lambda: RegularityConfig.model_validate({}),
         description="Regularity of value functions and scores.",
     )
+    proximal_map: ProximalMapConfig = Field(
+        default_factory=lambda: ProximalMapConfig.model_validate({}),
+        description="The OT-Transformer's theory as a proximal map.",
+    )
 
 
 __all__ = [
@@ -118,6 +123,7 @@ __all__ = [
     "MemorisationConfig",
     "ParticleTraining",
     "ProximalConfig",
+    "ProximalMapConfig",
     "RegularityConfig",
     "RobustnessConfig",
     "RobustnessFlowsConfig",

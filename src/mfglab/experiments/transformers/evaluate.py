@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -11,9 +10,15 @@ from numpy.typing import NDArray
 
 from mfglab.config import TransformerEvaluationConfig
 from mfglab.datasets.tasks.base import Task
-from mfglab.experiments.transformers.hardness import Hardness, Row, corruption, hardness_rows
+from mfglab.experiments.transformers.hardness import (
+    Hardness,
+    Row,
+    as_row,
+    corruption,
+    hardness_rows,
+)
 from mfglab.experiments.transformers.hidden import hidden_motion, projected_paths
-from mfglab.experiments.transformers.optimum import distributional_stretch, optimality
+from mfglab.experiments.transformers.optimum import optimality, stretch
 from mfglab.experiments.transformers.quality import (
     flops_per_iteration,
     parameters,
@@ -48,9 +53,10 @@ def metric_rows(arm: TrainedArm, task: Task, seeds: Sequence[int]) -> list[Row]:
         cost = flops_per_iteration(pair.best, batch.inputs, batch.labels)
         for checkpoint, network in (("best", pair.best), ("final", pair.final)):
             test, train = quality(network, task.test), quality(network, seen)
+            key: Row = {"arm": arm.name, "seed": float(seed), "checkpoint": checkpoint}
             rows.append(
-                {"arm": arm.name, "seed": float(seed), "checkpoint": checkpoint}
-                | asdict(test)
+                key
+                | as_row(test)
                 | {
                     "diverged": 0.0,
                     "error": 1 - test.accuracy,
@@ -77,7 +83,8 @@ def robustness_rows(
     rows: list[Row] = []
     for seed, pair in arm.pairs.items():
         found = hardness_rows(pair.final, task, hardness, evaluation, seed)
-        rows += [{"arm": arm.name, "seed": float(seed)} | row for row in found]
+        key: Row = {"arm": arm.name, "seed": float(seed)}
+        rows += [key | row for row in found]
     return rows
 
 
@@ -93,7 +100,7 @@ def transfer_rows(
     for seed, pair in arm.pairs.items():
         network = pair.final
         base = quality_of(network, test.inputs, test.labels)
-        key = {"arm": arm.name, "seed": float(seed)}
+        key: Row = {"arm": arm.name, "seed": float(seed)}
         for steps in evaluation.transfer_steps:
             found = quality_of(network, test.inputs, test.labels, steps)
             rows.append(
@@ -119,11 +126,12 @@ def motion_rows(arm: TrainedArm, task: Task, evaluation: TransformerEvaluationCo
     for seed, pair in arm.pairs.items():
         network = pair.final
         row: Row = {"arm": arm.name, "seed": float(seed), "weight": arm.run.weight}
-        row |= asdict(hidden_motion(network, test.inputs, stream("motion", seed), stretched=8))
-        row |= asdict(optimality(network, test, arm.run.weight))
+        row |= as_row(hidden_motion(network, test.inputs, stream("motion", seed), stretched=8))
+        row |= as_row(optimality(network, test, arm.run.weight))
         name, level = _TYPICAL[task.kind]
         changed = corruption(name, level, task)(test.inputs, stream("typical change", seed))
-        row["w1_stretch"] = distributional_stretch(network, test.inputs, changed)
+        grown = as_row(stretch(network, test.inputs, changed))
+        row |= {f"stretch_{key}": value for key, value in grown.items()}
         rows.append(row)
     return rows
 

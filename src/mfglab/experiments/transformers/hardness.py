@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from mfglab.config import TransformerEvaluationConfig
 from mfglab.datasets.tasks.base import Examples, Task
-from mfglab.experiments.transformers.quality import quality_of
+from mfglab.experiments.transformers.hidden import HiddenMotion
+from mfglab.experiments.transformers.optimum import Optimality, Stretch
+from mfglab.experiments.transformers.quality import Quality, quality_of
 from mfglab.robustness.attacks import Fgsm, Pgd
 from mfglab.robustness.corruptions import (
     Blur,
@@ -60,6 +62,12 @@ class HardData:
     level: float
     inputs: Tensor
     labels: Tensor
+
+
+def as_row(result: Quality | HiddenMotion | Optimality | Stretch) -> Row:
+    """The fields of a result by name."""
+    row: Row = {field.name: float(getattr(result, field.name)) for field in fields(result)}
+    return row
 
 
 def corruption(name: str, level: float, task: Task) -> Corruption:

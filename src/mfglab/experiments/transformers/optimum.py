@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from mfglab.datasets.tasks.base import Examples
 from mfglab.metrics.wasserstein import transport_distances
+from mfglab.robustness.depth_bounds import strength
 from mfglab.solvers.continuous_depth import DepthTransformer
 from mfglab.solvers.transport import Penalty, convert_weight
 
@@ -35,6 +36,7 @@ class Optimality:
         objective_still: The same for a state that stays: ``G(X(0), y)``.
         objective_optimal: The least value; the proximal point is found by L-BFGS.
         end_distance: ``|X(T) - X_opt| / |X_opt - X(0)|``, median. NaN without penalty.
+        head_norm: L, the spectral norm of the head; NaN unless it is linear.
         theorem_2_ratio: ``T L^2 / lambda``, to be below 1 in Theorem 2; NaN unless the head is
             linear and there is a penalty.
     """
@@ -45,6 +47,7 @@ class Optimality:
     objective_still: float
     objective_optimal: float
     end_distance: float
+    head_norm: float
     theorem_2_ratio: float
 
 
@@ -77,6 +80,7 @@ def optimality(network: DepthTransformer, examples: Examples, weight: float) -> 
         ended, still = cost(run.x), cost(start)
     best_value, distance = _optimum(cost, start, run.x, lam / depth.horizon)
     linear = is_linear_head(network)
+    head = _head_norm(network) if linear else float("nan")
     return Optimality(
         terminal_cosine=float(functional.cosine_similarity(flat_v, -flat_g).mean()),
         terminal_residual=float(residual.median()),
@@ -84,35 +88,60 @@ def optimality(network: DepthTransformer, examples: Examples, weight: float) -> 
         objective_still=float(still.mean()),
         objective_optimal=best_value,
         end_distance=distance,
+        head_norm=head,
         theorem_2_ratio=(
-            depth.horizon * _head_norm(network) ** 2 / (lam * start.shape[1])
+            # The head acts on each token, and the terminal cost is their mean.
+            strength(head, lam * start.shape[1], depth.horizon)
             if linear and lam > 0
             else float("nan")
         ),
     )
 
 
-def distributional_stretch(network: DepthTransformer, clean: Tensor, changed: Tensor) -> float:
-    """``W1`` of hidden states at depth T over ``W1`` at depth 0, between two sets of inputs.
+@dataclass(frozen=True)
+class Stretch:
+    """How differences of inputs grow on their way through a network; labels are the same.
 
-    Both laws are empirical with equal weights; the distance is exact. For the optimal flow of one
-    label it is at most 1 for convex heads. NaN where the inputs do not differ.
+    For the optimal flow of a convex head hidden states do not grow apart (1), and outputs at most
+    by L, the norm of the head. Laws are empirical with equal weights, their distances exact.
 
     Args:
-        network: In evaluation mode.
-        clean: Inputs (n, ...).
-        changed: Inputs (n, ...).
+        states: Largest ``|X1(T) - X2(T)| / |X1(0) - X2(0)|`` over pairs.
+        outputs: Largest ``|y1 - y2| / |X1(0) - X2(0)|``, y the probabilities.
+        w1_states: W1 of the laws of X(T) over that of the laws of X(0).
+        w1_outputs: W1 of the laws of y over that of the laws of X(0).
     """
-    ends = []
+
+    states: float
+    outputs: float
+    w1_states: float
+    w1_outputs: float
+
+
+def stretch(network: DepthTransformer, clean: Tensor, changed: Tensor) -> Stretch:
+    """Compare the ways of ``clean`` and ``changed`` inputs, both (n, ...), pair by pair.
+
+    Raises:
+        ValueError: No pair differs.
+    """
+    ways = []
     with torch.no_grad():
         for inputs in (clean, changed):
             state, context = network.encode(inputs)
-            ends.append((state, network.depth(state, **context).x))
-    before, after = (
-        transport_distances(*(end[i].flatten(1).double().numpy() for end in ends)).w1
-        for i in (0, 1)
+            end = network.depth(state, **context).x
+            y = network.decode(end, **context).softmax(-1)
+            ways.append([z.flatten(1).double() for z in (state, end, y)])
+    gaps = [(one - two).norm(dim=1) for one, two in zip(*ways, strict=True)]
+    differ = gaps[0] > 0
+    if not bool(differ.any()):
+        raise ValueError("inputs must differ for their stretch to be measured, got equal ones")
+    w1 = [transport_distances(a.numpy(), b.numpy()).w1 for a, b in zip(*ways, strict=True)]
+    return Stretch(
+        states=float((gaps[1][differ] / gaps[0][differ]).max()),
+        outputs=float((gaps[2][differ] / gaps[0][differ]).max()),
+        w1_states=w1[1] / w1[0],
+        w1_outputs=w1[2] / w1[0],
     )
-    return after / before if before > 0 else float("nan")
 
 
 def is_linear_head(network: DepthTransformer) -> bool:
@@ -152,11 +181,11 @@ def _optimum(
     def closure() -> Tensor:
         search.zero_grad()
         loss = objective().sum()
-        loss.backward()
+        torch.autograd.backward(loss)
         return loss
 
     with torch.enable_grad():
-        search.step(closure)
+        search.step(closure)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         best = float(objective().mean())
         way = (x - start).flatten(1).norm(dim=1).clamp(min=1e-30)

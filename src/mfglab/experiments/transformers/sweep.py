@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from mfglab.config import DepthRunConfig, SweepConfig, TransformerEvaluationConfig, merge
 from mfglab.config.transformers import change
 from mfglab.datasets.tasks.base import Task
 from mfglab.experiments.transformers.build import build_network
-from mfglab.experiments.transformers.hardness import Row
+from mfglab.experiments.transformers.hardness import Row, as_row
 from mfglab.experiments.transformers.hidden import hidden_motion
 from mfglab.experiments.transformers.quality import parameters, quality
 from mfglab.experiments.transformers.train import train_arm
@@ -60,8 +59,8 @@ def _measured(
     motion = hidden_motion(network, few.inputs, stream("motion", seed), stretched=4)
     test = quality(network, task.test)
     return (
-        asdict(test)
+        as_row(test)
         | {"error": 1 - test.accuracy, "val_loss": quality(network, task.val).loss}
         | {"parameters": float(parameters(network))}
-        | asdict(motion)
+        | as_row(motion)
     )

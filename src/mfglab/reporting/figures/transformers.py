@@ -156,7 +156,9 @@ def transfer_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
 def sweep_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
     """Test loss of final (full) and best (hollow) weights by the value that is varied."""
     arms = Arms(tasks)
-    sweeps = [(task, name) for task, entry in tasks.items() for name in entry["sweeps"]]
+    done = set(zip(runs["task"], runs["sweep"], strict=True))
+    named = [(task, name) for task, entry in tasks.items() for name in entry["sweeps"]]
+    sweeps = [pair for pair in named if pair in done]
     columns = min(4, max(1, len(sweeps)))
     figure, grid = _grid(-(-max(1, len(sweeps)) // columns), columns)
     for axes in grid.flat[len(sweeps) :]:
@@ -262,7 +264,7 @@ def _intervals(
 ) -> None:
     """Means over seeds with 95% intervals."""
     found = {
-        value: mean_interval(group[y].dropna().to_list())
+        float(str(value)): mean_interval(group[y].dropna().to_list())
         for value, group in frame.groupby(x, sort=True)
         if group[y].notna().any()
     }
