@@ -86,7 +86,8 @@ def swept(
     """Tables of all sweeps in one, with columns ``task`` and ``sweep`` in front.
 
     The arm itself is a point of its sweep: its runs are added where its own value is not among
-    the values. ``place`` numbers the values of a sweep, rising where they are numbers.
+    the values. ``place`` numbers the values of a sweep, rising where they are numbers; ``number``
+    is the value where it is one.
 
     Args:
         paths: One file a sweep; there may be none.
@@ -105,8 +106,9 @@ def swept(
     ]
     frame = pd.concat([frame, *own], ignore_index=True)
     frame["value"] = frame["value"].astype(str)
-    numbers = pd.to_numeric(frame["value"], errors="coerce").fillna(frame["place"])
-    frame["place"] = numbers.groupby([frame["task"], frame["sweep"]]).rank(method="dense") - 1
+    frame["number"] = pd.to_numeric(frame["value"], errors="coerce")
+    order = frame["number"].fillna(frame["place"])
+    frame["place"] = order.groupby([frame["task"], frame["sweep"]]).rank(method="dense") - 1
     return frame
 
 
