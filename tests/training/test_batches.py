@@ -56,7 +56,9 @@ def test_groups_hold_the_same_batches_in_the_same_order():
         assert len(groups) == 2
         parts = [list(group) for group in groups]
         assert [len(part) for part in parts] == [3, 3]
-        assert torch.equal(torch.stack(sum(parts, [])), torch.stack(list(plain)))
+        assert torch.equal(
+            torch.stack([batch for part in parts for batch in part]), torch.stack(list(plain))
+        )
     with pytest.raises(ValueError, match="must divide 6 batches, got 4"):
         Groups(batches(), 4)
 
