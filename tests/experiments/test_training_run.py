@@ -5,7 +5,8 @@ import torch
 from mfglab.config import RunConfig
 from mfglab.datasets.mixtures import mixture_2d
 from mfglab.datasets.splits import Splits
-from mfglab.experiments.train import load_trained, save_trained, train
+from mfglab.experiments.train import save_trained, train
+from mfglab.experiments.trained import load_trained
 from mfglab.training.checkpoints import CheckpointError
 
 RUN = RunConfig.model_validate(

@@ -22,13 +22,9 @@ from mfglab.config import TrainingConfig
 from mfglab.solvers.base import BatchT, Trainable
 from mfglab.training.batches import RandomBatches, WholeBatch, loader
 from mfglab.training.callbacks import Patience, best_weights, last_state
-from mfglab.training.checkpoints import (
-    CheckpointError,
-    SafetensorsIO,
-    has_checkpoint,
-    load_tree,
-)
+from mfglab.training.checkpoints import CheckpointError, has_checkpoint, load_tree
 from mfglab.training.fingerprint import Fingerprint, differences, fingerprint
+from mfglab.training.lightning_io import SafetensorsIO
 from mfglab.training.module import SolverModule
 from mfglab.training.quiet import quiet
 from mfglab.training.seeds import stream
