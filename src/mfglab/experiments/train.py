@@ -1,9 +1,10 @@
-"""One training run: data and configuration in, weights, history and times out."""
+"""Training of one model, seed by seed: data and configuration in, weights, history, times out."""
 
 from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,10 +26,18 @@ def train(
     work: Path,
     device: str,
     law: GaussianMixture | None = None,
+    keep: bool = False,
 ) -> FitResult[Solver]:
-    """Train one model on ``splits``; an interrupted run is resumed from the folder ``work``.
+    """Train one model with one seed; an interrupted run is resumed from the folder ``work``.
 
-    ``law`` is the law of the data where it is a mixture; explicit score matching needs it.
+    Args:
+        splits: Data.
+        run: The model and its training.
+        seed: Seed of weights, batches and noise.
+        work: Working folder of this run alone.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        law: Law of the data where it is a mixture; explicit score matching needs it.
+        keep: Leave ``work`` after success, see :func:`mfglab.training.fit.fit`.
     """
     solver = build_solver(run.solver, splits.train.shape[1], stream("weights", seed), law)
     return fit(
@@ -40,7 +49,26 @@ def train(
         folder=work,
         device=device,
         progress=sys.stderr.isatty(),  # a log of bars is no log
+        keep=keep,
     )
+
+
+def train_seeds(
+    splits: Splits,
+    run: RunConfig,
+    seeds: Sequence[int],
+    work: Path,
+    device: str,
+    law: GaussianMixture | None = None,
+) -> dict[int, FitResult[Solver]]:
+    """Train one model with every seed, in a folder each below ``work``; see :func:`train`.
+
+    A seed's result does not depend on the other seeds. The folders are left: the caller removes
+    ``work`` when the results are stored. Until then an interruption costs no seed that is done.
+    """
+    return {
+        seed: train(splits, run, seed, work / str(seed), device, law, keep=True) for seed in seeds
+    }
 
 
 def save_trained(path: Path, result: FitResult[Solver], run: RunConfig, seed: int) -> None:

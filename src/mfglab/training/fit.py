@@ -68,6 +68,7 @@ def fit(
     folder: Path,
     device: str = "cpu",
     progress: bool = True,
+    keep: bool = False,
 ) -> FitResult[TrainableT]:
     """Train ``solver`` and return it with the weights that were best on validation data.
 
@@ -75,7 +76,7 @@ def fit(
     solver built afresh, it goes on from there and ends with exactly the weights and the history
     of an uninterrupted run. A state that is damaged or belongs to another run (other data,
     settings, seed or initial weights) is not continued: a warning is logged and training starts
-    anew. After success ``folder`` is removed.
+    anew. After success ``folder`` is removed, unless it is to be kept.
 
     Args:
         solver: What is trained; changed in place.
@@ -86,6 +87,8 @@ def fit(
         folder: Working folder of this run alone.
         device: ``cpu``, ``cuda`` or ``auto``.
         progress: Show a progress bar.
+        keep: Leave ``folder`` after success: called again with the same arguments, the result is
+            read from it and nothing is trained.
 
     Raises:
         DivergedError: The loss is not finite.
@@ -124,7 +127,8 @@ def fit(
         steps=int(trainer.global_step),
         seconds=time.perf_counter() - start,
     )
-    shutil.rmtree(folder)
+    if not keep:
+        shutil.rmtree(folder)
     return result
 
 

@@ -42,7 +42,7 @@ def training_data(task: Task, run: DepthRunConfig, seed: int) -> Examples:
 
 
 def train_arm(
-    task: Task, run: DepthRunConfig, seed: int, work: Path, device: str = "cpu"
+    task: Task, run: DepthRunConfig, seed: int, work: Path, device: str = "cpu", keep: bool = False
 ) -> FitResult[DepthSolver]:
     """Train one arm with one seed.
 
@@ -54,6 +54,7 @@ def train_arm(
         seed: Seed of weights, batches, dropout and label noise.
         work: Working folder of this run alone; an interrupted run goes on from there.
         device: ``cpu``, ``cuda`` or ``auto``.
+        keep: Leave ``work`` after success, see :func:`mfglab.training.fit.fit`.
     """
     network = build_network(run.network, run.depth, task, stream("weights", seed))
     solver = DepthSolver(network, run.weight, run.label_smoothing)
@@ -67,6 +68,7 @@ def train_arm(
         folder=work,
         device=device,
         progress=False,
+        keep=keep,
     )
 
 
@@ -75,13 +77,16 @@ def train_seeds(
 ) -> dict[int, FitResult[DepthSolver]]:
     """Train one arm with every seed, in a folder each below ``work``.
 
+    The folders are left: the caller removes ``work`` when the results are stored. Until then an
+    interruption costs no seed that is done.
+
     A seed whose loss becomes infinite or NaN is left out, with a warning: without penalty, or with
     many steps, that is a result.
     """
     results = {}
     for seed in seeds:
         try:
-            results[seed] = train_arm(task, run, seed, work / str(seed), device)
+            results[seed] = train_arm(task, run, seed, work / str(seed), device, keep=True)
         except DivergedError as error:
             _log.warning("%s, seed %d diverged: %s", run.title, seed, error)
             shutil.rmtree(work / str(seed), ignore_errors=True)
