@@ -67,7 +67,12 @@ def test_inputs_that_depend_on_the_data_set_can_be_none(resolve):
         ("train_model", {"model": "cnf"}, "missing dataset; expected: train_model model="),
         ("claims", {"seed": "1"}, "it has no wildcard seed; expected: claims$"),
         ("train_model", RUN | {"dataset": "mars"}, "dataset=mars is unknown; expected one of moon"),
-        ("train_model", RUN | {"seed": "x"}, r"seed=x is unknown; expected a match of \\d\+"),
+        ("train_model", RUN | {"seed": "0"}, "no wildcard seed; expected: train_model model="),
+        (
+            "train_transformer",
+            {"task": "text", "arm": "X"},
+            r"arm=X is unknown; expected a match of \[a-z\]\[a-z0-9_\]\*",
+        ),
         (
             "train_model",
             {"model": "cnf", "dataset": "digits"},

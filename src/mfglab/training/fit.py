@@ -87,8 +87,8 @@ def fit(
         folder: Working folder of this run alone.
         device: ``cpu``, ``cuda`` or ``auto``.
         progress: Show a progress bar.
-        keep: Leave ``folder`` after success: called again with the same arguments, the result is
-            read from it and nothing is trained.
+        keep: Leave ``folder`` after success. Called again with the same arguments, the result is
+            read from it; only steps after the last validation are trained again.
 
     Raises:
         DivergedError: The loss is not finite.
