@@ -53,7 +53,7 @@ class Stage:
     writes: bool
 
     def usage(self) -> str:
-        """Words on the command line, such as ``train_model model=... seed=...``."""
+        """Words on the command line, such as ``train_model model=... dataset=...``."""
         return " ".join([self.name, *(f"{name}=..." for name in self.wildcards)])
 
 

@@ -7,13 +7,13 @@ import torch
 from mfglab.config import RegularityConfig, RobustnessFlowsConfig
 from mfglab.experiments.regularity import (
     blow_up,
-    estimate_table,
     regularity_slopes,
     value_functions,
 )
 from mfglab.experiments.robustness_flow_models import propagate, samplers, train_proximal
-from mfglab.experiments.robustness_flows import exact_flows, propagation_table, size_slopes
+from mfglab.experiments.robustness_flows import exact_flows
 from mfglab.games.dynamics import OrnsteinUhlenbeck
+from mfglab.reporting.flow_robustness import estimate_table, propagation_table, size_slopes
 from mfglab.solvers.cnf import Cnf
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel

@@ -21,7 +21,8 @@ from mfglab.experiments.memorisation_arms import (
     empirical,
     isotropic,
 )
-from mfglab.experiments.train import load_trained, save_trained, train
+from mfglab.experiments.train import save_trained, train
+from mfglab.experiments.trained import load_trained
 from mfglab.reporting.figures.memorisation import memorisation_figure
 from mfglab.reporting.figures.style import figure_style, save
 

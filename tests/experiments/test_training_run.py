@@ -5,7 +5,9 @@ import torch
 from mfglab.config import RunConfig
 from mfglab.datasets.mixtures import mixture_2d
 from mfglab.datasets.splits import Splits
-from mfglab.experiments.train import load_trained, save_trained, train
+from mfglab.experiments.train import save_trained, train, train_seeds
+from mfglab.experiments.trained import load_trained
+from mfglab.solvers.otflow import OtFlow
 from mfglab.training.checkpoints import CheckpointError
 
 RUN = RunConfig.model_validate(
@@ -30,6 +32,49 @@ def test_a_trained_model_is_rebuilt_from_its_checkpoint(tmp_path):
     assert torch.equal(loaded.solver.log_prob(x), result.solver.log_prob(x))
     assert loaded.meta["seed"] == 3
     assert loaded.meta["best_step"] in (2, 4)
+
+
+def same(a, b):
+    left, right = a.solver.state_dict(), b.solver.state_dict()
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+    assert a.history == b.history
+
+
+def test_a_seed_does_not_depend_on_the_seeds_trained_before_it(tmp_path):
+    together = train_seeds(splits(), RUN, [4, 1], tmp_path / "together", "cpu")
+    assert list(together) == [4, 1]
+    for seed, result in together.items():
+        same(result, train(splits(), RUN, seed, tmp_path / "alone", "cpu"))
+    assert together[4].history != together[1].history
+
+
+@pytest.fixture
+def plug(monkeypatch):
+    """Counts the steps of training, and ends the one of its choice."""
+    steps, loss = {"done": 0, "last": None}, OtFlow.loss
+
+    def counted(self, x, generator):
+        if steps["done"] == steps["last"]:
+            raise RuntimeError("pulled the plug")
+        steps["done"] += 1
+        return loss(self, x, generator)
+
+    monkeypatch.setattr(OtFlow, "loss", counted)
+    return steps
+
+
+def test_an_interruption_costs_no_seed_that_is_done(tmp_path, plug):
+    whole = train_seeds(splits(), RUN, [0, 1], tmp_path / "whole", "cpu")
+    assert plug["done"] == 8
+    plug |= {"done": 0, "last": 7}  # in the fourth step of the second seed, validated after two
+    with pytest.raises(RuntimeError, match="pulled the plug"):
+        train_seeds(splits(), RUN, [0, 1], tmp_path / "work", "cpu")
+    plug |= {"done": 0, "last": None}
+    resumed = train_seeds(splits(), RUN, [0, 1], tmp_path / "work", "cpu")
+    assert plug["done"] == 2
+    for seed in (0, 1):
+        same(resumed[seed], whole[seed])
 
 
 def test_weights_that_do_not_fit_are_refused(tmp_path):

@@ -23,7 +23,7 @@ import numpy as np
 from mfglab.reporting.stage import atomic_path, stage
 
 with stage(snakemake) as job:
-    rng = np.random.default_rng(job.seed)
+    rng = np.random.default_rng(job.param("seed"))
     with atomic_path(job.output("data")) as path:
         np.savez(path, x=rng.normal(size=job.config_value("data.n")))
     print("drawn")

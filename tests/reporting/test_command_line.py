@@ -35,7 +35,7 @@ def test_rerun_of_one_result(configured, capsys):
     assert main(["audit", "results/mini/data.npz", "--rerun"]) == 0
     assert "same: results/mini/data.npz" in capsys.readouterr().out
     script = Path("workflow/scripts/draw.py")
-    script.write_text(script.read_text().replace("job.seed", "1 + job.seed"))
+    script.write_text(script.read_text().replace("job.param", "1 + job.param"))
     assert main(["audit", "results/mini/data.npz", "--rerun"]) == 1
     assert "DIFFERENT" in capsys.readouterr().out
 

@@ -23,7 +23,8 @@ def test_record_of_a_stage(pipeline):
     assert record.rule == "train"
     assert record.wildcards == {"model": "cnf"}
     assert record.config == {"train": {"rate": 0.5}}
-    assert record.seed is None
+    assert record.params == {}
+    assert read_record(pipeline.record("draw")).params == {"seed": 3}
     assert set(record.inputs) == {"results/mini/data.npz"}
     assert set(record.outputs) == {
         "results/mini/models/cnf.safetensors",
@@ -51,7 +52,7 @@ def test_write_and_read_are_inverse(pipeline, tmp_path):
     assert read_record(tmp_path / "again.json") == record
 
 
-@pytest.mark.parametrize("key", ["rule", "outputs", "code", "seed", "record_sha256"])
+@pytest.mark.parametrize("key", ["rule", "outputs", "code", "threads", "record_sha256"])
 def test_missing_key_is_named(pipeline, key):
     path = pipeline.record("draw")
     raw = json.loads(path.read_text())

@@ -27,7 +27,7 @@ from mfglab.reporting.runner import run_job
 RESULTS = Path("results/default")
 TARGET = Path("results/reference/default")
 MODULES = ["mfglab.reporting.csvio"]
-CONFIG = {"profile": "default", "models": {"n": 2}}
+CONFIG = {"profile": "default", "seeds": [7], "models": {"n": 2}}
 KEPT = {
     "claims.png",
     "cost.tsv",
@@ -64,15 +64,14 @@ with stage(snakemake) as job:
 """
 
 
-def job(rule, outputs, inputs, config, seed=None):
+def job(rule, outputs, inputs, config):
     paths = {Path(path).stem: f"{RESULTS}/{path}" for path in outputs}
-    extra = {} if seed is None else {"seed": seed}
     return Job(
         rule=rule,
         wildcards={},
         inputs=inputs,
         outputs=paths | {"record": f"{RESULTS}/provenance/{rule}/all.json"},
-        params={"config": config, "code": code_digest(*MODULES), "modules": MODULES} | extra,
+        params={"config": config, "code": code_digest(*MODULES), "modules": MODULES},
         threads=1,
         script=f"workflow/scripts/{rule}.py",
     )
@@ -97,7 +96,7 @@ def finished(tmp_path, monkeypatch):
     claims = [f"claims/{n}" for n in ("ledger.csv", "ledger.md", "claims.png", "front_page.rst")]
     inputs = {"runs": [f"{RESULTS}/tables/runs.csv"], "claims": ["config/claims.yaml"]}
     jobs = (
-        job("table", tables, {}, {"models.n": 2}, seed=7),
+        job("table", tables, {}, {"models.n": 2, "seeds": [7]}),
         job("figure", figures, {"runs": inputs["runs"]}, {"models": {"n": 2}}),
         job("judge", [path for path in claims if "md" not in path], inputs, {"profile": "default"}),
         job("words", ["claims/ledger.md"], {}, {}),

@@ -30,8 +30,7 @@ def test_job_gives_its_files_and_values(pipeline):
     assert job.inputs_of("models") == [Path("results/mini/models/cnf.safetensors")]
     assert job.output("table") == Path("results/mini/tables/cnf.csv")
     assert pipeline.jobs["draw"].config_value("data.n") == 8
-    assert pipeline.jobs["draw"].seed == 3
-    assert job.seed is None
+    assert pipeline.jobs["draw"].param("seed") == 3
     assert job.name == "table.cnf"
 
 
@@ -122,7 +121,7 @@ def test_the_object_of_snakemake_is_understood(pipeline):
     assert job.outputs == {"one": "a.csv", "many": ["b.csv", "c.csv"], "record": "r.json"}
     assert job.params["config"] == {"a.b": {"n": [1]}}
     assert job.wildcards == {"model": "cnf"}
-    assert (job.seed, job.threads, job.log) == (1, 2, "x.log")
+    assert (job.param("seed"), job.threads, job.log) == (1, 2, "x.log")
     assert job.script == "workflow/scripts/draw.py"
 
 
@@ -174,7 +173,7 @@ def test_record_holds_the_inputs_as_they_were_read(pipeline):
 def test_own_params_are_recorded(pipeline):
     job = pipeline.jobs["draw"]
     record = make_record(replace(job, params=job.params | {"steps": 7, "device": "H200"}))
-    assert record.params == {"steps": 7, "device": "H200"}
+    assert record.params == {"seed": 3, "steps": 7, "device": "H200"}
     assert record.device == "H200"
 
 

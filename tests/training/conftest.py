@@ -74,7 +74,9 @@ class Bench:
         default_factory=lambda: torch.randn(50, 2, generator=stream("val", 0)) + 4.0
     )
 
-    def fit(self, solver: Solver, *, seed: int = 0, **settings: Any) -> FitResult:
+    def fit(
+        self, solver: Solver, *, seed: int = 0, keep: bool = False, **settings: Any
+    ) -> FitResult:
         return fit(
             solver,
             self.train,
@@ -83,6 +85,7 @@ class Bench:
             seed=seed,
             folder=self.folder,
             progress=False,
+            keep=keep,
         )
 
 

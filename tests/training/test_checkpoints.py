@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from mfglab.training import checkpoints
 from mfglab.training.checkpoints import (
     CheckpointError,
-    SafetensorsIO,
     has_checkpoint,
     load_tree,
     load_weights,
     save_tree,
     save_weights,
 )
+from mfglab.training.lightning_io import SafetensorsIO
 
 
 def equal(a, b):

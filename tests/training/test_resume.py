@@ -138,6 +138,19 @@ def test_a_kill_between_the_two_renames_loses_nothing(
     assert "starting anew" not in caplog.text
 
 
+@pytest.mark.parametrize(("iterations", "again"), [(50, 0), (57, 7)])
+def test_a_finished_run_that_is_kept_is_not_trained_again(bench, make_solver, iterations, again):
+    settings = EVERYTHING | {"iterations": iterations}
+    whole = bench.fit(make_solver(), keep=True, **settings)
+    solver = make_solver()
+    second = bench.fit(solver, **settings)
+    same(second, whole)
+    assert solver._calls == again
+    assert second.final.keys() == whole.final.keys()
+    assert all(torch.equal(second.final[name], whole.final[name]) for name in whole.final)
+    assert not bench.folder.exists()
+
+
 # ------------------------------------------------------------------------- not the same run
 
 

@@ -40,8 +40,9 @@ def test_a_profile_trains_every_model_on_its_data_with_every_seed(plan):
     config, done = plan
     pairs = sum(len(model.datasets) for model in config.models.values())
     used = {name for model in config.models.values() for name in model.datasets}
-    assert done.jobs["train_model"] == pairs * len(config.seeds)
-    assert done.jobs["evaluate_model"] == pairs
+    assert done.jobs["train_model"] == done.jobs["evaluate_model"] == pairs
+    for seed in config.seeds:
+        assert f"results/{config.profile}/models/cnf/moons/{seed}/model.safetensors" in done.output
     assert done.jobs["prepare_dataset"] == done.jobs["measure_floor"] == len(used)
 
 
@@ -113,8 +114,9 @@ def test_overlays_are_laid_over_each_other_and_values_over_them(tree, tmp_path):
     )
     words = ["--dry-run", "--configfile", "config/smoke.yaml", str(mine), "--config", "seeds=[7]"]
     done = tree.snakemake(*words).ok()
-    assert done.jobs["train_model"] == 9  # one seed of the command line, nine models on one set
+    assert done.jobs["train_model"] == 9  # nine models on one data set
     assert "results/mine/models/otflow/moons/7/model.safetensors" in done.output
+    assert "results/mine/models/otflow/moons/0/" not in done.output
     assert "results/mine/models/otflow/swissroll" not in done.output
 
 

@@ -13,7 +13,7 @@ from mfglab.reporting.code_digest import code_digest
 
 pytestmark = pytest.mark.workflow
 
-RUN = {"model": "otflow", "dataset": "moons", "seed": "0"}
+RUN = {"model": "otflow", "dataset": "moons"}
 
 
 @pytest.fixture
@@ -34,12 +34,13 @@ def test_wildcards_fill_in_paths_parameters_and_configuration(resolve):
     job = resolve("train_model", **RUN)
     assert job.wildcards == RUN
     assert job.inputs == {"data": ["results/default/data/moons.npz"]}
-    assert job.outputs["weights"] == "results/default/models/otflow/moons/0/model.safetensors"
-    assert job.outputs["record"] == "results/default/provenance/train_model/otflow.moons.0.json"
-    assert job.log == "results/default/logs/train_model/otflow.moons.0.log"
+    weights = "results/default/models/otflow/moons/{}/model.safetensors"
+    assert job.outputs["weights"] == [weights.format(seed) for seed in (0, 1, 2)]
+    assert job.outputs["record"] == "results/default/provenance/train_model/otflow.moons.json"
+    assert job.log == "results/default/logs/train_model/otflow.moons.log"
     assert job.script == "workflow/scripts/train_model.py"
     assert job.threads == 1
-    assert job.seed == 0
+    assert job.config_value("seeds") == [0, 1, 2]
     run = job.config_value("runs.otflow.moons")
     assert (run["solver"]["terminal_weight"], run["training"]["learning_rate"]) == (8, 0.05)
     assert job.params["code"] == code_digest(*job.params["modules"])
@@ -63,13 +64,18 @@ def test_inputs_that_depend_on_the_data_set_can_be_none(resolve):
         ("train", RUN, r"no rule 'train' that runs a script; there are\n  \w+(.|\n)*train_model"),
         ("all", {}, "no rule 'all' that runs a script"),
         ("audit", {}, "writes no results; run: snakemake --cores 1 audit"),
-        ("train_model", {"model": "cnf"}, "missing dataset, seed; expected: train_model model="),
+        ("train_model", {"model": "cnf"}, "missing dataset; expected: train_model model="),
         ("claims", {"seed": "1"}, "it has no wildcard seed; expected: claims$"),
         ("train_model", RUN | {"dataset": "mars"}, "dataset=mars is unknown; expected one of moon"),
-        ("train_model", RUN | {"seed": "x"}, r"seed=x is unknown; expected a match of \\d\+"),
+        ("train_model", RUN | {"seed": "0"}, "no wildcard seed; expected: train_model model="),
+        (
+            "train_transformer",
+            {"task": "text", "arm": "X"},
+            r"arm=X is unknown; expected a match of \[a-z\]\[a-z0-9_\]\*",
+        ),
         (
             "train_model",
-            {"model": "cnf", "dataset": "digits", "seed": "0"},
+            {"model": "cnf", "dataset": "digits"},
             r"no branch 'runs.cnf.digits'.*; runs.cnf has moons, swissroll",
         ),
     ],
@@ -82,7 +88,7 @@ def test_what_does_not_exist_is_answered_with_what_does(resolve, rule, wildcards
 def test_without_a_rule_all_stages_are_listed(inside, capsys):
     assert main(["run"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "train_model model=... dataset=... seed=..." in lines
+    assert "train_model model=... dataset=..." in lines
     assert "claims" in lines
     assert not {"all", "audit", "tables", "figures"} & set(lines)
 
@@ -114,5 +120,5 @@ def test_a_word_that_is_no_pair_is_refused(word):
 
 
 def test_a_wildcard_given_twice_is_refused():
-    with pytest.raises(ValueError, match="'seed' is given twice"):
-        parse_wildcards(["seed=1", "seed=2"])
+    with pytest.raises(ValueError, match="'model' is given twice"):
+        parse_wildcards(["model=cnf", "model=score"])

@@ -25,7 +25,6 @@ RUNS = [
 wildcard_constraints:
     dataset="|".join(SETTINGS.datasets),
     model="|".join(SETTINGS.models),
-    seed=r"\d+",
     source=r"[a-z0-9-]+",
 
 
@@ -51,11 +50,10 @@ def digest(rule):
     return code_digest(*used_by(rule))
 
 
-def runs(pattern, **more):
+def runs(pattern):
     """``pattern`` for every pair of model and data set."""
     models, datasets = zip(*RUNS)
-    paired = expand(pattern, zip, model=models, dataset=datasets, allow_missing=True)
-    return expand(paired, **more) if more else paired
+    return expand(pattern, zip, model=models, dataset=datasets)
 
 
 def fetched(wildcards):

@@ -5,13 +5,7 @@ DIGITS = [run for run in RUNS if SETTINGS.datasets[run[1]].kind == "digits"]
 rule study_digits:
     input:
         data=rules.prepare_dataset.output.data.format(dataset=DIGITS[0][1]),
-        weights=[
-            rules.train_model.output.weights.format(
-                model=model, dataset=dataset, seed=seed
-            )
-            for model, dataset in DIGITS
-            for seed in SEEDS
-        ],
+        weights=trained("weights", DIGITS),
     output:
         runs=f"{RESULTS}/tables/digits_runs.csv",
         arrays=f"{RESULTS}/studies/digits.npz",

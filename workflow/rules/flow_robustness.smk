@@ -10,13 +10,7 @@ FLOWS = [
 
 rule study_robustness_flows:
     input:
-        weights=[
-            rules.train_model.output.weights.format(
-                model=model, dataset=dataset, seed=seed
-            )
-            for model, dataset in FLOWS
-            for seed in SEEDS
-        ],
+        weights=trained("weights", FLOWS),
     output:
         runs=f"{RESULTS}/tables/robustness_flows_runs.csv",
         models=f"{RESULTS}/tables/regularity_models_runs.csv",

@@ -1,39 +1,55 @@
-# Generative models: one training job a run, one evaluation job a model and data set.
+# Generative models: one training job and one evaluation job a model and data set, all seeds.
 RUN = "{model}/{dataset}"
+
+
+def each_seed(pattern):
+    """``pattern`` with every seed filled in, other wildcards kept."""
+    return expand(pattern, seed=SEEDS, allow_missing=True)
 
 
 rule train_model:
     input:
         data=rules.prepare_dataset.output.data,
     output:
-        weights=f"{RESULTS}/models/{RUN}/{{seed}}/model.safetensors",
-        meta=f"{RESULTS}/models/{RUN}/{{seed}}/model.json",
-        history=f"{RESULTS}/models/{RUN}/{{seed}}/history.csv",
-        timing=f"{RESULTS}/models/{RUN}/{{seed}}/timing.json",
-        record=f"{RESULTS}/provenance/train_model/{{model}}.{{dataset}}.{{seed}}.json",
+        weights=each_seed(f"{RESULTS}/models/{RUN}/{{seed}}/model.safetensors"),
+        meta=each_seed(f"{RESULTS}/models/{RUN}/{{seed}}/model.json"),
+        history=each_seed(f"{RESULTS}/models/{RUN}/{{seed}}/history.csv"),
+        timing=each_seed(f"{RESULTS}/models/{RUN}/{{seed}}/timing.json"),
+        record=f"{RESULTS}/provenance/train_model/{{model}}.{{dataset}}.json",
     log:
-        f"{RESULTS}/logs/train_model/{{model}}.{{dataset}}.{{seed}}.log",
+        f"{RESULTS}/logs/train_model/{{model}}.{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train_model/{{model}}.{{dataset}}.{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/train_model/{{model}}.{{dataset}}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("runs.{model}.{dataset}", "datasets.{dataset}", "device"),
-        seed=lambda wildcards: int(wildcards.seed),
+        config=branches(
+            "runs.{model}.{dataset}", "datasets.{dataset}", "seeds", "device"
+        ),
         wall_times=["timing"],
-        work=f"{RESULTS}/unfinished/{{model}}.{{dataset}}.{{seed}}",
+        work=f"{RESULTS}/unfinished/{{model}}.{{dataset}}",
         modules=used_by("train_model"),
         code=digest("train_model"),
     script:
         "../scripts/train_model.py"
 
 
+def trained(output, pairs):
+    """Files of an output of ``train_model``: pair by pair of model and data set, seed by seed."""
+    patterns = getattr(rules.train_model.output, output)
+    return [
+        pattern.format(model=model, dataset=dataset)
+        for model, dataset in pairs
+        for pattern in patterns
+    ]
+
+
 rule evaluate_model:
     input:
         data=rules.prepare_dataset.output.data,
-        weights=expand(rules.train_model.output.weights, seed=SEEDS, allow_missing=True),
-        meta=expand(rules.train_model.output.meta, seed=SEEDS, allow_missing=True),
+        weights=rules.train_model.output.weights,
+        meta=rules.train_model.output.meta,
     output:
         metrics=f"{RESULTS}/evaluations/{RUN}/metrics.csv",
         steps=f"{RESULTS}/evaluations/{RUN}/steps.csv",

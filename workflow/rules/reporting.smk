@@ -17,6 +17,11 @@ SHARED = [
     if {model for model, other in FLOWS if other == dataset}
     == {model for model, _ in FLOWS}
 ]
+CURVES = [
+    run
+    for run in FLOWS
+    if run[1] in SHARED and SETTINGS.models[run[0]].solver.kind == "otflow"
+]
 
 
 rule table_generative:
@@ -79,7 +84,7 @@ rule table_steps:
 rule table_cost:
     # Wall times: under benchmarks, because they are the one thing that no rerun reproduces.
     input:
-        timing=runs(rules.train_model.output.timing, seed=SEEDS),
+        timing=trained("timing", RUNS),
     output:
         table=f"{RESULTS}/benchmarks/cost.tsv",
         record=f"{RESULTS}/provenance/table_cost/all.json",
@@ -215,14 +220,7 @@ rule figure_steps:
 
 rule figure_residuals:
     input:
-        history=[
-            rules.train_model.output.history.format(
-                model=model, dataset=dataset, seed=seed
-            )
-            for model, dataset in FLOWS
-            if dataset in SHARED and SETTINGS.models[model].solver.kind == "otflow"
-            for seed in SEEDS
-        ],
+        history=trained("history", CURVES),
         residuals=rules.table_steps.output.residuals,
     output:
         figure=report(
@@ -241,12 +239,7 @@ rule figure_residuals:
     threads: 1
     params:
         config=branches("models"),
-        runs=[
-            (model, dataset, seed)
-            for model, dataset in FLOWS
-            if dataset in SHARED and SETTINGS.models[model].solver.kind == "otflow"
-            for seed in SEEDS
-        ],
+        runs=[(*run, seed) for run in CURVES for seed in SEEDS],
         modules=used_by("figure_residuals"),
         code=digest("figure_residuals"),
     script:

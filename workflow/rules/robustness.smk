@@ -156,13 +156,7 @@ SCORED = [
 
 rule study_robustness_models:
     input:
-        weights=[
-            rules.train_model.output.weights.format(
-                model=model, dataset=dataset, seed=seed
-            )
-            for model, dataset in SCORED
-            for seed in SEEDS
-        ],
+        weights=trained("weights", SCORED),
     output:
         runs=f"{RESULTS}/tables/robustness_models_runs.csv",
         record=f"{RESULTS}/provenance/study_robustness_models/all.json",

@@ -10,7 +10,7 @@ from mfglab.datasets.splits import Splits
 from mfglab.experiments.evaluate import evaluate_run, step_sweep
 from mfglab.experiments.fields import figure_arrays
 from mfglab.experiments.residuals import residual_rows
-from mfglab.experiments.train import load_trained
+from mfglab.experiments.trained import load_trained
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
 

@@ -16,7 +16,7 @@ from mfglab.experiments.transformers.evaluate import (
     transfer_rows,
 )
 from mfglab.experiments.transformers.hardness import Hardness
-from mfglab.experiments.transformers.train import load_arm
+from mfglab.experiments.transformers.trained import load_arm
 from mfglab.files import atomic_path
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage

@@ -6,7 +6,7 @@ from mfglab.config import DigitsStudyConfig
 from mfglab.datasets.files import write_npz
 from mfglab.datasets.splits import Splits
 from mfglab.experiments.digits import digit_study
-from mfglab.experiments.train import load_trained
+from mfglab.experiments.trained import load_trained
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
 

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from mfglab.config import DatasetConfig, RobustnessConfig
 from mfglab.datasets.factory import build_law
 from mfglab.experiments.robustness_models import decompose_models, scored_model
-from mfglab.experiments.train import load_trained
+from mfglab.experiments.trained import load_trained
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
 

@@ -1,6 +1,7 @@
-"""Train one model on one data set with one seed."""
+"""Train one model on one data set with every seed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter
 from mfglab.config import DatasetConfig, RunConfig
 from mfglab.datasets.factory import exact_mixture
 from mfglab.datasets.splits import Splits
-from mfglab.experiments.train import peak_memory, save_trained, train
+from mfglab.experiments.train import peak_memory, save_trained, train_seeds
 from mfglab.files import write_text
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
@@ -20,9 +21,13 @@ with stage(snakemake) as job:
     splits = Splits.load(job.input("data"))
     data = TypeAdapter(DatasetConfig).validate_python(job.config_value(f"datasets.{dataset}"))
     work, device = Path(job.param("work")), job.config_value("device")
-    result = train(splits, run, job.seed, work, device, exact_mixture(data))
-    save_trained(job.output("weights"), result, run, job.seed)
-    write_csv(pd.DataFrame(result.history), job.output("history"))
-    timing = {"seconds": round(result.seconds, 3), "steps": result.steps, "peak_mb": peak_memory()}
-    timing |= {"model": model, "dataset": dataset, "seed": job.seed}
-    write_text(job.output("timing"), json.dumps(timing, indent=1, sort_keys=True) + "\n")
+    seeds = job.config_value("seeds")
+    results = train_seeds(splits, run, seeds, work, device, exact_mixture(data))
+    files = zip(*(job.outputs_of(name) for name in ("weights", "history", "timing")), strict=True)
+    for (seed, result), (weights, history, timing) in zip(results.items(), files, strict=True):
+        save_trained(weights, result, run, seed)
+        write_csv(pd.DataFrame(result.history), history)
+        times = {"seconds": round(result.seconds, 3), "steps": result.steps}
+        times |= {"peak_mb": peak_memory(), "model": model, "dataset": dataset, "seed": seed}
+        write_text(timing, json.dumps(times, indent=1, sort_keys=True) + "\n")
+    shutil.rmtree(work)

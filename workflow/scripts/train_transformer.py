@@ -1,6 +1,7 @@
 """Train one arm of a task with every seed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,8 @@ with stage(snakemake) as job:
     fetched = from_manifest(manifests[0]) if manifests else None
     task = build_task(TypeAdapter(TaskDataConfig).validate_python(data), fetched)
     seeds, device = job.config_value("seeds"), job.config_value("device")
-    results = train_seeds(task, run, seeds, Path(job.param("work")), device)
+    work = Path(job.param("work"))
+    results = train_seeds(task, run, seeds, work, device)
     save_arm(job.output("weights"), results, run)
     history = [{"seed": s} | row for s, result in results.items() for row in result.history]
     write_csv(pd.DataFrame(history), job.output("history"))
@@ -34,3 +36,4 @@ with stage(snakemake) as job:
         for s, r in results.items()
     ]
     write_text(job.output("timing"), json.dumps(timing, indent=1, sort_keys=True) + "\n")
+    shutil.rmtree(work, ignore_errors=True)  # it is not there when every seed diverged

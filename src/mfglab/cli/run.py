@@ -62,8 +62,8 @@ def parse_wildcards(words: Sequence[str]) -> dict[str, str]:
         ValueError: A word has no ``=``, an empty side, or a key that occurred before.
 
     Example:
-        >>> parse_wildcards(["model=otflow", "seed=0"])
-        {'model': 'otflow', 'seed': '0'}
+        >>> parse_wildcards(["model=otflow", "dataset=moons"])
+        {'model': 'otflow', 'dataset': 'moons'}
     """
     wildcards: dict[str, str] = {}
     for word in words:

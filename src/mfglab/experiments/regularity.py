@@ -120,20 +120,3 @@ def regularity_slopes(values: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFram
 def _fitted(name: str, expected: float, x: pd.Series, y: pd.Series) -> Row:
     slope = float(np.polyfit(np.log(x.to_numpy(float)), np.log(y.to_numpy(float)), 1)[0])
     return {"name": name, "expected": expected, "slope": slope, "deviation": abs(slope - expected)}
-
-
-def estimate_table(values: pd.DataFrame) -> pd.DataFrame:
-    """One row a law, equation and estimate: cells, those that hold, tightness."""
-    rows = []
-    for key, part in values.groupby(["law", "equation", "estimate"], sort=True):
-        rows.append(
-            dict(zip(("Law", "Equation", "Estimate"), key, strict=True))
-            | {
-                "Cells": len(part),
-                "Hold": int(part["holds"].sum()),
-                "Vacuous": int(part["vacuous"].sum()),
-                "Least bound / measured": f"{part['ratio'].min():.3f}",
-                "Median bound / measured": f"{part['ratio'].median():.3f}",
-            }
-        )
-    return pd.DataFrame(rows)

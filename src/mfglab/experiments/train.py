@@ -1,36 +1,22 @@
-"""One training run: data and configuration in, weights, history and times out."""
+"""Training of one model, seed by seed: data and configuration in, weights, history, times out."""
 
 from __future__ import annotations
 
 import resource
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from mfglab.config import DenoisingConfig, RunConfig, ScoreConfig
+from mfglab.config import RunConfig
 from mfglab.datasets.splits import Splits
 from mfglab.games.densities import GaussianMixture
 from mfglab.solvers.base import Solver
 from mfglab.solvers.factory import build_solver
-from mfglab.training.checkpoints import CheckpointError, load_weights, save_weights
+from mfglab.training.checkpoints import save_weights
 from mfglab.training.fit import FitResult, fit
 from mfglab.training.seeds import stream
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A trained model as it was stored.
-
-    Args:
-        solver: The solver with its weights.
-        meta: Configuration, dimension, seed, step and validation loss.
-    """
-
-    solver: Solver
-    meta: dict[str, Any]
 
 
 def train(
@@ -40,10 +26,18 @@ def train(
     work: Path,
     device: str,
     law: GaussianMixture | None = None,
+    keep: bool = False,
 ) -> FitResult[Solver]:
-    """Train one model on ``splits``; an interrupted run is resumed from the folder ``work``.
+    """Train one model with one seed; an interrupted run is resumed from the folder ``work``.
 
-    ``law`` is the law of the data where it is a mixture; explicit score matching needs it.
+    Args:
+        splits: Data.
+        run: The model and its training.
+        seed: Seed of weights, batches and noise.
+        work: Working folder of this run alone.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        law: Law of the data where it is a mixture; explicit score matching needs it.
+        keep: Leave ``work`` after success, see :func:`mfglab.training.fit.fit`.
     """
     solver = build_solver(run.solver, splits.train.shape[1], stream("weights", seed), law)
     return fit(
@@ -55,7 +49,26 @@ def train(
         folder=work,
         device=device,
         progress=sys.stderr.isatty(),  # a log of bars is no log
+        keep=keep,
     )
+
+
+def train_seeds(
+    splits: Splits,
+    run: RunConfig,
+    seeds: Sequence[int],
+    work: Path,
+    device: str,
+    law: GaussianMixture | None = None,
+) -> dict[int, FitResult[Solver]]:
+    """Train one model with every seed, in a folder each below ``work``; see :func:`train`.
+
+    A seed's result does not depend on the other seeds. The folders are left: the caller removes
+    ``work`` when the results are stored. Until then an interruption costs no seed that is done.
+    """
+    return {
+        seed: train(splits, run, seed, work / str(seed), device, law, keep=True) for seed in seeds
+    }
 
 
 def save_trained(path: Path, result: FitResult[Solver], run: RunConfig, seed: int) -> None:
@@ -69,27 +82,6 @@ def save_trained(path: Path, result: FitResult[Solver], run: RunConfig, seed: in
         "steps": result.steps,
     }
     save_weights(path, result.solver.state_dict(), meta)
-
-
-def load_trained(path: Path) -> TrainedModel:
-    """Rebuild a trained model from its checkpoint.
-
-    Raises:
-        CheckpointError: The files are damaged, or the weights do not fit the configuration.
-    """
-    checkpoint = load_weights(path)
-    run = RunConfig.model_validate(checkpoint.meta["run"])
-    if isinstance(run.solver, ScoreConfig):  # the objective of training needs no law any more
-        trained = run.solver.model_copy(update={"objective": DenoisingConfig(kind="denoising")})
-        run = run.model_copy(update={"solver": trained})
-    solver = build_solver(run.solver, checkpoint.meta["dim"], torch.Generator())
-    try:
-        solver.load_state_dict(checkpoint.weights)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"weights in {path} do not fit their configuration: {error}"
-        ) from error
-    return TrainedModel(solver.eval(), checkpoint.meta)
 
 
 def peak_memory() -> int:

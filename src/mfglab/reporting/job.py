@@ -12,7 +12,7 @@ from mfglab.files import relative_name
 from mfglab.reporting.provenance import Record, plain
 
 #: Parameters that every rule has; the rest of ``params`` is the rule's own.
-COMMON_PARAMS = ("config", "code", "modules", "seed")
+COMMON_PARAMS = ("config", "code", "modules")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Job:
         wildcards: Wildcard values.
         inputs: Input name to paths.
         outputs: Output name to path or paths; one is named ``record``.
-        params: Parameters: ``config`` (dotted path to value), ``code`` (digest), ``modules``,
-            optionally ``seed``, and what else the rule needs.
+        params: Parameters: ``config`` (dotted path to value), ``code`` (digest), ``modules``
+            and what else the rule needs.
         threads: Number of threads.
         script: Path of the workflow script.
         log: Log file, if any.
@@ -88,13 +88,12 @@ class Job:
             "code": record.code.digest,
             "modules": record.code.modules,
         }
-        seed = {} if record.seed is None else {"seed": record.seed}
         return cls(
             rule=record.rule,
             wildcards=dict(record.wildcards),
             inputs={name: list(paths) for name, paths in record.input_names.items()},
             outputs=dict(record.output_names),
-            params=record.params | common | seed,
+            params=record.params | common,
             threads=record.threads,
             script=record.script,
             log=record.log,
@@ -135,12 +134,6 @@ class Job:
             KeyError: The rule does not name this path; the message lists those it names.
         """
         return _lookup(self.params["config"], path, f"configuration path of rule {self.rule!r}")
-
-    @property
-    def seed(self) -> int | None:
-        """Seed of the job, None when the rule has none."""
-        value = self.params.get("seed")
-        return None if value is None else int(value)
 
     @property
     def name(self) -> str:

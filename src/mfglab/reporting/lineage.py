@@ -75,7 +75,7 @@ def results_folder(path: str | Path) -> Path:
 
 
 def describe(path: str | Path) -> str:
-    """What made ``path``, from which configuration, seed, code and inputs, recursively.
+    """What made ``path``, from which configuration, code and inputs, recursively.
 
     Args:
         path: A result, or the record of one, relative to the working folder.
@@ -160,9 +160,8 @@ def _describe(
 def _facts(record: Record) -> Iterator[str]:
     """Sentences about one record."""
     wildcards = ", ".join(f"{key} = {value}" for key, value in record.wildcards.items())
-    seed = "without a seed" if record.seed is None else f"with seed {record.seed}"
     of = f" ({wildcards})" if wildcards else ""
-    yield f"made by rule {record.rule}{of}, script {record.script}, {seed}"
+    yield f"made by rule {record.rule}{of}, script {record.script}"
     yield (
         f"on {record.device} with {record.threads} thread(s), python {record.python}, "
         f"{record.platform}"

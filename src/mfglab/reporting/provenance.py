@@ -1,4 +1,4 @@
-"""Provenance record: what made a result, from which inputs, configuration, seed and code.
+"""Provenance record: what made a result, from which inputs, configuration and code.
 
 A record is a JSON file with sorted keys, relative paths and no time, so that the same stage
 writes the same bytes again. Its last line of defence is ``record_sha256``, the hash of its own
@@ -61,7 +61,6 @@ class Record(BaseModel):
         script: Workflow script and, below, its sha256.
         script_sha256: Hash of the script's bytes.
         config: Configuration slice: dotted path to value.
-        seed: Seed of the job, None when it draws nothing.
         params: Further parameters of the rule.
         inputs: Input path to sha256.
         input_names: Name of an input in the rule to its paths, in order.
@@ -79,13 +78,12 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     rule: str
     wildcards: dict[str, str]
     script: str
     script_sha256: str
     config: dict[str, Any]
-    seed: int | None
     params: dict[str, Any]
     inputs: dict[str, str]
     input_names: dict[str, list[str]]

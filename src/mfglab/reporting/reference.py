@@ -142,7 +142,7 @@ def summarise(records: Iterable[Record], copies: Iterable[Copy]) -> dict[str, An
         "inputs": original,
         "records": len(records),
         "rules": rules,
-        "seeds": sorted({record.seed for record in records if record.seed is not None}),
+        "seeds": config.get("seeds", []),
     }
 
 

@@ -5,7 +5,7 @@ A script is a few lines::
     from mfglab.reporting.stage import atomic_path, stage
 
     with stage(snakemake) as job:
-        result = compute(job.config_value("datasets.moons"), job.seed)
+        result = compute(job.config_value("datasets.moons"), job.config_value("seeds"))
         with atomic_path(job.output("table")) as path:
             result.save(path)
 """
@@ -103,7 +103,6 @@ def make_record(job: Job, inputs: dict[str, str] | None = None) -> Record:
         script=job.script,
         script_sha256=sha256_file(job.script),
         config=job.params["config"],
-        seed=job.seed,
         params={k: v for k, v in job.params.items() if k not in COMMON_PARAMS},
         inputs=_input_hashes(job) if inputs is None else inputs,
         input_names=job.inputs,

@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -101,6 +99,13 @@ def has_checkpoint(path: Path) -> bool:
     return path.with_suffix(".json").is_file() or path.is_file()
 
 
+def remove_tree(path: Path) -> None:
+    """Delete what :func:`save_tree` wrote, the JSON first: tensors alone are no checkpoint."""
+    _require_suffix(path)
+    for file in (path.with_suffix(".json"), path, _part(path)):
+        file.unlink(missing_ok=True)
+
+
 def save_weights(path: Path, weights: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write the weights of a trained model and the facts about it."""
     save_tree({"weights": dict(weights), "meta": dict(meta)}, path)
@@ -118,31 +123,6 @@ def load_weights(path: Path, device: str | torch.device = "cpu") -> Checkpoint:
             f"checkpoint file {path} holds {sorted(tree)}, expected 'weights' and 'meta'"
         )
     return Checkpoint(tree["weights"], tree["meta"])
-
-
-class SafetensorsIO(CheckpointIO):
-    """Lets Lightning write and read its own checkpoints in this format."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
-    ) -> None:
-        """Write ``checkpoint``; the suffix is made ``.safetensors``."""
-        save_tree(checkpoint, Path(path).with_suffix(".safetensors"))
-
-    def load_checkpoint(
-        self,
-        path: str | os.PathLike[str],
-        map_location: Any = None,
-        weights_only: bool | None = None,
-    ) -> dict[str, Any]:
-        """Read a checkpoint; tensors go to the CPU and Lightning moves them."""
-        return load_tree(Path(path).with_suffix(".safetensors"))
-
-    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Delete both files, the JSON first: tensors alone are no checkpoint."""
-        target = Path(path).with_suffix(".safetensors")
-        for file in (target.with_suffix(".json"), target, _part(target)):
-            file.unlink(missing_ok=True)
 
 
 def _encode(node: Any, key: str, tensors: dict[str, Tensor]) -> Any:

@@ -22,13 +22,9 @@ from mfglab.config import TrainingConfig
 from mfglab.solvers.base import BatchT, Trainable
 from mfglab.training.batches import Groups, RandomBatches, WholeBatch, group_size, loader
 from mfglab.training.callbacks import Patience, best_weights, last_state
-from mfglab.training.checkpoints import (
-    CheckpointError,
-    SafetensorsIO,
-    has_checkpoint,
-    load_tree,
-)
+from mfglab.training.checkpoints import CheckpointError, has_checkpoint, load_tree
 from mfglab.training.fingerprint import Fingerprint, differences, fingerprint
+from mfglab.training.lightning_io import SafetensorsIO
 from mfglab.training.module import SolverModule
 from mfglab.training.quiet import quiet
 from mfglab.training.seeds import stream
@@ -72,6 +68,7 @@ def fit(
     folder: Path,
     device: str = "cpu",
     progress: bool = True,
+    keep: bool = False,
 ) -> FitResult[TrainableT]:
     """Train ``solver`` and return it with the weights that were best on validation data.
 
@@ -79,7 +76,7 @@ def fit(
     solver built afresh, it goes on from there and ends with exactly the weights and the history
     of an uninterrupted run. A state that is damaged or belongs to another run (other data,
     settings, seed or initial weights) is not continued: a warning is logged and training starts
-    anew. After success ``folder`` is removed.
+    anew. After success ``folder`` is removed, unless it is to be kept.
 
     Args:
         solver: What is trained; changed in place.
@@ -90,6 +87,8 @@ def fit(
         folder: Working folder of this run alone.
         device: ``cpu``, ``cuda`` or ``auto``.
         progress: Show a progress bar.
+        keep: Leave ``folder`` after success. Called again with the same arguments, the result is
+            read from it; only steps after the last validation are trained again.
 
     Raises:
         DivergedError: The loss is not finite.
@@ -129,7 +128,8 @@ def fit(
         steps=int(trainer.global_step),
         seconds=time.perf_counter() - start,
     )
-    shutil.rmtree(folder)
+    if not keep:
+        shutil.rmtree(folder)
     return result
 
 

@@ -25,7 +25,7 @@ from mfglab.experiments.transformers.quality import (
     quality,
     quality_of,
 )
-from mfglab.experiments.transformers.train import TrainedArm
+from mfglab.experiments.transformers.trained import TrainedArm
 from mfglab.solvers.continuous_depth import DepthTransformer
 from mfglab.training.seeds import stream
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,45 +14,12 @@ from mfglab.datasets.tasks.base import Examples, Task
 from mfglab.experiments.transformers.build import build_network
 from mfglab.robustness.corruptions import label_noise
 from mfglab.solvers.base import DivergedError
-from mfglab.solvers.continuous_depth import DepthTransformer
 from mfglab.solvers.depth_solver import DepthSolver
-from mfglab.training.checkpoints import CheckpointError, load_tree, save_tree
+from mfglab.training.checkpoints import save_tree
 from mfglab.training.fit import FitResult, fit
 from mfglab.training.seeds import stream
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainedPair:
-    """One seed of an arm.
-
-    Args:
-        best: The network with the weights that were best on validation data.
-        final: The network after the last step.
-        best_step: Step of the best weights.
-        steps: Steps taken.
-    """
-
-    best: DepthTransformer
-    final: DepthTransformer
-    best_step: int
-    steps: int
-
-
-@dataclass(frozen=True)
-class TrainedArm:
-    """All seeds of an arm.
-
-    Args:
-        name: The name of its folder.
-        run: Its configuration.
-        pairs: Its networks by seed; a seed whose training diverged has none.
-    """
-
-    name: str
-    run: DepthRunConfig
-    pairs: Mapping[int, TrainedPair]
 
 
 def training_data(task: Task, run: DepthRunConfig, seed: int) -> Examples:
@@ -77,7 +42,7 @@ def training_data(task: Task, run: DepthRunConfig, seed: int) -> Examples:
 
 
 def train_arm(
-    task: Task, run: DepthRunConfig, seed: int, work: Path, device: str = "cpu"
+    task: Task, run: DepthRunConfig, seed: int, work: Path, device: str = "cpu", keep: bool = False
 ) -> FitResult[DepthSolver]:
     """Train one arm with one seed.
 
@@ -89,6 +54,7 @@ def train_arm(
         seed: Seed of weights, batches, dropout and label noise.
         work: Working folder of this run alone; an interrupted run goes on from there.
         device: ``cpu``, ``cuda`` or ``auto``.
+        keep: Leave ``work`` after success, see :func:`mfglab.training.fit.fit`.
     """
     network = build_network(run.network, run.depth, task, stream("weights", seed))
     solver = DepthSolver(network, run.weight, run.label_smoothing)
@@ -102,6 +68,7 @@ def train_arm(
         folder=work,
         device=device,
         progress=False,
+        keep=keep,
     )
 
 
@@ -110,13 +77,16 @@ def train_seeds(
 ) -> dict[int, FitResult[DepthSolver]]:
     """Train one arm with every seed, in a folder each below ``work``.
 
+    The folders are left: the caller removes ``work`` when the results are stored. Until then an
+    interruption costs no seed that is done.
+
     A seed whose loss becomes infinite or NaN is left out, with a warning: without penalty, or with
     many steps, that is a result.
     """
     results = {}
     for seed in seeds:
         try:
-            results[seed] = train_arm(task, run, seed, work / str(seed), device)
+            results[seed] = train_arm(task, run, seed, work / str(seed), device, keep=True)
         except DivergedError as error:
             _log.warning("%s, seed %d diverged: %s", run.title, seed, error)
             shutil.rmtree(work / str(seed), ignore_errors=True)
@@ -142,32 +112,3 @@ def save_arm(
         },
         path,
     )
-
-
-def load_arm(path: Path, task: Task) -> TrainedArm:
-    """An arm as :func:`save_arm` wrote it.
-
-    Raises:
-        CheckpointError: The files are damaged, or the weights do not fit the configuration.
-    """
-    tree = load_tree(path)
-    run = DepthRunConfig.model_validate(tree["run"])
-    pairs = {}
-    for seed, entry in tree["seeds"].items():
-        best, final = (_restored(entry[name], run, task, path) for name in ("best", "final"))
-        pairs[int(seed)] = TrainedPair(best, final, entry["best_step"], entry["steps"])
-    return TrainedArm(path.parent.name, run, pairs)
-
-
-def _restored(
-    state: Mapping[str, Any], run: DepthRunConfig, task: Task, path: Path
-) -> DepthTransformer:
-    network = build_network(run.network, run.depth, task, torch.Generator())
-    solver = DepthSolver(network, run.weight)
-    try:
-        solver.load_state_dict(dict(state))
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"weights in {path} do not fit their configuration: {error}"
-        ) from error
-    return network.eval()
