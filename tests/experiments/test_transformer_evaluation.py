@@ -28,7 +28,8 @@ from mfglab.experiments.transformers.evaluate import (
 from mfglab.experiments.transformers.hardness import Hardness, corruption
 from mfglab.experiments.transformers.optimum import optimality, stretch
 from mfglab.experiments.transformers.sweep import sweep_rows
-from mfglab.experiments.transformers.train import load_arm, save_arm, train_seeds
+from mfglab.experiments.transformers.train import save_arm, train_seeds
+from mfglab.experiments.transformers.trained import load_arm
 from mfglab.games.closed_forms.convex_heads import LogSumExpHead
 from mfglab.games.closed_forms.proximal_map import ProximalGame
 from mfglab.solvers.continuous_depth import ContinuousDepth, DepthTransformer, Penalty
