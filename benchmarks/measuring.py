@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,27 @@ def paired_medians(
         seconds: Budget; no further turn starts once it is spent.
         repeats: Turns that are taken whatever the budget.
     """
+    return paired_measurements([partial(_wall_time, run) for run in runs], seconds, repeats)
+
+
+def paired_measurements(
+    runs: Sequence[Callable[[], float]], seconds: float, repeats: int = 3
+) -> list[float]:
+    """Medians of what runs that take turns return; arguments as for :func:`paired_medians`."""
     for run in runs:
         run()
-    times: list[list[float]] = [[] for _ in runs]
+    values: list[list[float]] = [[] for _ in runs]
     started = time.perf_counter()
-    while len(times[0]) < repeats or time.perf_counter() - started < seconds:
-        for run, record in zip(runs, times, strict=True):
-            before = time.perf_counter()
-            run()
-            record.append(time.perf_counter() - before)
-    return [statistics.median(record) for record in times]
+    while len(values[0]) < repeats or time.perf_counter() - started < seconds:
+        for run, record in zip(runs, values, strict=True):
+            record.append(run())
+    return [statistics.median(record) for record in values]
+
+
+def _wall_time(run: Callable[[], object]) -> float:
+    before = time.perf_counter()
+    run()
+    return time.perf_counter() - before
 
 
 def peak_bytes(run: Callable[[], object]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mfglab.training.batches import RandomBatches, WholeBatch, loader
+from mfglab.training.batches import Groups, RandomBatches, WholeBatch, group_size, loader
 from mfglab.training.seeds import stream
 
 
@@ -41,6 +41,36 @@ def test_loaders_pass_batches_through():
     (whole,) = list(loader(WholeBatch(x)))
     assert torch.equal(whole, x)
     assert [b.shape for b in loader(RandomBatches(x, 4, 2, 0))] == [(4, 2), (4, 2)]
+
+
+def test_groups_hold_the_same_batches_in_the_same_order():
+    def batches():
+        return RandomBatches(torch.randn(100, 2, generator=stream("x", 0)), 8, 6, seed=1)
+
+    grouped = Groups(batches(), 3)
+    for epoch in (0, 1):
+        plain = batches()
+        plain.set_epoch(epoch)
+        grouped.set_epoch(epoch)
+        groups = loader(grouped)
+        assert len(groups) == 2
+        parts = [list(group) for group in groups]
+        assert [len(part) for part in parts] == [3, 3]
+        assert torch.equal(
+            torch.stack([batch for part in parts for batch in part]), torch.stack(list(plain))
+        )
+    with pytest.raises(ValueError, match="must divide 6 batches, got 4"):
+        Groups(batches(), 4)
+
+
+@pytest.mark.parametrize("val_every", [1, 7, 20, 50, 100])
+@pytest.mark.parametrize("iterations", [100, 130, 1501])
+def test_no_validation_and_no_end_lies_within_a_group(val_every: int, iterations: int):
+    size = group_size(val_every, iterations)
+    assert 1 <= size <= 25
+    assert val_every % size == iterations % size == 0
+    larger = range(size + 1, 26)
+    assert not any(val_every % n == iterations % n == 0 for n in larger)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ import warnings
 
 import pytest
 import torch
+from torch import nn
 
 from mfglab.solvers.base import DivergedError
+from mfglab.training import fit as fit_module
 from mfglab.training.fit import fit
 from mfglab.training.module import SolverModule, learning_rate_factor
 
@@ -151,6 +153,38 @@ def test_the_schedule_acts_on_the_optimiser(bench, make_solver):
     result = bench.fit(make_solver(), schedule="halving", halve_every=20, patience=100)
     rates = [row["learning_rate"] for row in result.history]
     assert rates == pytest.approx([0.05, 0.025, 0.025, 0.0125, 0.0125])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"iterations": 60, "val_every": 20, "ema_decay": 0.8, "gradient_clip": 0.5},
+        {"iterations": 56, "val_every": 20, "accumulate": 2},
+        {"iterations": 40, "val_every": 20, "precision": "bf16-mixed"},
+    ],
+    ids=["average", "accumulated", "bfloat16"],
+)
+def test_steps_in_groups_are_the_same_steps(bench, make_solver, monkeypatch, settings):
+    class Layered(type(make_solver())):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+            self.layer.load_state_dict({"weight": torch.eye(2), "bias": torch.zeros(2)})
+
+        def loss(self, x, generator):
+            return super().loss(self.layer(x), generator)
+
+    grouped = bench.fit(Layered(), **settings)
+    sizes = []
+    monkeypatch.setattr(fit_module, "group_size", lambda *numbers: sizes.append(numbers) or 1)
+    single = bench.fit(Layered(), **settings)
+    assert sizes == [(settings["val_every"], settings["iterations"])]
+    assert grouped.history == single.history
+    assert grouped.steps == single.steps == settings["iterations"]
+    for name, value in single.final.items():
+        assert torch.equal(grouped.final[name], value)
+    moved = grouped.final["layer.weight"] - torch.eye(2)
+    assert moved.abs().min() > 1e-4
 
 
 # ------------------------------------------------------------------------------------ refusals

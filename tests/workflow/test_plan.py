@@ -31,7 +31,8 @@ def plan(request, tree):
 def test_a_profile_runs_every_kind_of_stage(plan, workflow):
     config, done = plan
     kinds = {rule.name for rule in workflow.rules} - ON_DEMAND
-    fetched = any(hasattr(dataset, "source") for dataset in config.datasets.values())
+    tasks = [task.data for task in config.transformers.tasks.values()]
+    fetched = any(hasattr(data, "source") for data in [*config.datasets.values(), *tasks])
     assert set(done.jobs) == kinds - (set() if fetched else SOMETIMES)
 
 
@@ -43,6 +44,14 @@ def test_a_profile_trains_every_model_on_its_data_with_every_seed(plan):
     for seed in config.seeds:
         assert f"results/{config.profile}/models/cnf/moons/{seed}/model.safetensors" in done.output
     assert done.jobs["prepare_dataset"] == done.jobs["measure_floor"] == len(used)
+
+
+def test_a_profile_trains_every_arm_of_its_tasks_and_every_sweep(plan):
+    config, done = plan
+    tasks = config.transformers.tasks
+    assert done.jobs["train_transformer"] == sum(len(task.trained) for task in tasks.values())
+    assert done.jobs["sweep_transformer"] == sum(len(task.swept) for task in tasks.values())
+    assert done.jobs["evaluate_transformer"] == len(tasks) == 4
 
 
 def test_a_profile_writes_into_its_own_folder(plan):

@@ -172,7 +172,7 @@ rule table_transformers:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("transformers.tasks"),
+        config=branches("transformers.tasks", "depth_runs"),
         sweeps=SWEEPS,
         modules=used_by("table_transformers"),
         code=digest("table_transformers"),

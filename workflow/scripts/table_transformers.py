@@ -20,7 +20,13 @@ with stage(snakemake) as job:
     names = ("metrics", "robustness", "transfer", "motion")
     runs, hard, transfer, motion = (stacked(job.inputs_of(n), list(tasks)) for n in names)
     hard["exp_loss"] = np.exp(hard["loss"])
-    sweeps = swept(job.inputs_of("sweeps"), job.param("sweeps"))
+    sweeps = swept(
+        job.inputs_of("sweeps"),
+        job.param("sweeps"),
+        runs,
+        tasks,
+        job.config_value("depth_runs"),
+    )
     differences = ablation_runs(runs, tasks)
     write_csv(runs, job.output("runs"))
     write_csv(hard, job.output("robustness_runs"))

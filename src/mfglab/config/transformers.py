@@ -288,8 +288,16 @@ class TransformersConfig(Section):
         description="What is measured of every arm.",
     )
     tasks: dict[str, TransformerTaskConfig] = Field(
-        default_factory=dict, description="Tasks by name."
+        default_factory=dict, description="Tasks by name; an overlay leaves one out by `null`."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_left_out(cls, tree: Any) -> Any:
+        if not isinstance(tree, dict) or not isinstance(tree.get("tasks"), dict):
+            return tree
+        kept = {name: task for name, task in tree["tasks"].items() if task is not None}
+        return tree | {"tasks": kept}
 
     @model_validator(mode="after")
     def _names_are_folders(self) -> TransformersConfig:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mfglab.config import lookup
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.tables import study_table
 
@@ -75,18 +76,54 @@ def stacked(paths: Sequence[Path], tasks: Sequence[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def swept(paths: Sequence[Path], sweeps: Sequence[Sequence[str]]) -> pd.DataFrame:
+def swept(
+    paths: Sequence[Path],
+    sweeps: Sequence[Sequence[str]],
+    runs: pd.DataFrame,
+    tasks: Tree,
+    resolved: Tree,
+) -> pd.DataFrame:
     """Tables of all sweeps in one, with columns ``task`` and ``sweep`` in front.
+
+    The arm itself is a point of its sweep: its runs are added where its own value is not among
+    the values. ``place`` numbers the values of a sweep, rising where they are numbers; ``number``
+    is the value where it is one.
 
     Args:
         paths: One file a sweep; there may be none.
         sweeps: Task and name of each.
+        runs: Runs of all arms.
+        tasks: Tasks of the configuration.
+        resolved: Resolved arms by task.
     """
     frame = stacked(paths, [task for task, _ in sweeps]) if paths else pd.DataFrame(columns=_SWEEP)
     counts = [len(read_csv(path)) for path in paths]
     names = [name for (_, name), n in zip(sweeps, counts, strict=True) for _ in range(n)]
     frame.insert(1, "sweep", names)
+    own = [
+        _own_point(runs, task, name, tasks[task]["sweeps"][name], resolved[task])
+        for task, name in sweeps
+    ]
+    frame = pd.concat([frame, *own], ignore_index=True)
+    frame["value"] = frame["value"].astype(str)
+    frame["number"] = pd.to_numeric(frame["value"], errors="coerce")
+    order = frame["number"].fillna(frame["place"])
+    frame["place"] = order.groupby([frame["task"], frame["sweep"]]).rank(method="dense") - 1
     return frame
+
+
+def _own_point(
+    runs: pd.DataFrame, task: str, name: str, sweep: Mapping[str, Any], arms: Tree
+) -> pd.DataFrame:
+    values = {str(value) for value in sweep["values"]}
+    parts = []
+    for arm in sweep["arms"]:
+        own = lookup(arms[arm], sweep["key"])
+        text = own if isinstance(own, str) else str(float(own))
+        if text not in values:
+            mine = runs[(runs["task"] == task) & (runs["arm"] == arm)]
+            parts.append(mine.assign(sweep=name, value=text, place=-1.0))
+    return pd.concat(parts, ignore_index=True) if parts else runs[:0].assign(sweep="", value="")
 
 
 def with_flops(runs: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Generic
+from itertools import islice
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from mfglab.solvers.base import BatchT
 from mfglab.training.seeds import stream
+
+ItemT = TypeVar("ItemT")
 
 
 def rows(x: BatchT, index: Tensor | slice) -> BatchT:
@@ -64,6 +68,51 @@ class RandomBatches(IterableDataset[BatchT], Generic[BatchT]):
             yield rows(self.x, row)
 
 
+class Groups(IterableDataset[Iterator[BatchT]], Generic[BatchT]):
+    """The same batches in groups of equal size; each is an iterator that draws them when asked.
+
+    What the training framework does around an item is done once a group.
+
+    Args:
+        batches: The batches; their count is a multiple of ``size``.
+        size: Batches in a group.
+
+    Raises:
+        ValueError: The batches do not make whole groups.
+    """
+
+    def __init__(self, batches: RandomBatches[BatchT], size: int) -> None:
+        if len(batches) % size:
+            raise ValueError(f"the group size must divide {len(batches)} batches, got {size!r}")
+        self.batches: RandomBatches[BatchT] = batches
+        self.size = size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose batches come next."""
+        self.batches.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.batches) // self.size
+
+    def __iter__(self) -> Iterator[Iterator[BatchT]]:
+        batches: Iterator[BatchT] = iter(self.batches)
+        for _ in range(len(self)):
+            yield islice(batches, self.size)
+
+
+def group_size(val_every: int, iterations: int, largest: int = 25) -> int:
+    """The largest size up to ``largest`` of which validations and the end are whole multiples.
+
+    Then no group is cut, and a run that ends between two validations ends there as it should.
+
+    Example:
+        >>> group_size(100, 1500), group_size(100, 130), group_size(10, 57)
+        (25, 10, 1)
+    """
+    common = math.gcd(val_every, iterations)
+    return max(size for size in range(1, largest + 1) if common % size == 0)
+
+
 class WholeBatch(Dataset[BatchT], Generic[BatchT]):
     """A data set whose one item is everything: validation is one call."""
 
@@ -77,7 +126,7 @@ class WholeBatch(Dataset[BatchT], Generic[BatchT]):
         return self.x
 
 
-def loader(dataset: Dataset[BatchT]) -> DataLoader[BatchT]:
+def loader(dataset: Dataset[ItemT]) -> DataLoader[ItemT]:
     """Wrap a data set that already yields batches."""
     if isinstance(dataset, IterableDataset):
         return DataLoader(dataset, batch_size=None)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mfglab.config import TrainingConfig
 from mfglab.solvers.base import BatchT, Trainable
-from mfglab.training.batches import RandomBatches, WholeBatch, loader
+from mfglab.training.batches import Groups, RandomBatches, WholeBatch, group_size, loader
 from mfglab.training.callbacks import Patience, best_weights, last_state
 from mfglab.training.checkpoints import CheckpointError, has_checkpoint, load_tree
 from mfglab.training.fingerprint import Fingerprint, differences, fingerprint
@@ -107,10 +107,11 @@ def fit(
     best = best_weights(folder)
     callbacks = [Patience(training.patience), best, last_state(folder)]
     size = training.batch_size * training.accumulate
-    batches = loader(RandomBatches(train, size, training.val_every, seed))
+    group = group_size(training.val_every, training.iterations)
+    batches = loader(Groups(RandomBatches(train, size, training.val_every, seed), group))
     start = time.perf_counter()
     with quiet():
-        trainer = _trainer(training, callbacks, device, progress)
+        trainer = _trainer(training, callbacks, training.val_every // group, device, progress)
         with _interruptible(trainer, folder), torch.random.fork_rng():
             trainer.fit(
                 module, batches, loader(WholeBatch(val)), ckpt_path=_state(folder, identity)
@@ -133,16 +134,16 @@ def fit(
 
 
 def _trainer(
-    training: TrainingConfig, callbacks: list[Callback], device: str, progress: bool
+    training: TrainingConfig, callbacks: list[Callback], groups: int, device: str, progress: bool
 ) -> pl.Trainer:
-    bar = [TQDMProgressBar(refresh_rate=training.val_every)] if progress else []
+    bar = [TQDMProgressBar(refresh_rate=groups)] if progress else []
     return pl.Trainer(
         accelerator=_ACCELERATORS[device],
         devices=1,
         precision=training.precision,
         max_steps=training.iterations,
         max_epochs=-1,
-        limit_train_batches=training.val_every,
+        limit_train_batches=groups,
         callbacks=[*bar, *callbacks],
         plugins=[SafetensorsIO()],
         logger=False,

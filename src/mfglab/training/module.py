@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Generic, cast
 
 import lightning.pytorch as pl
@@ -73,12 +74,28 @@ class SolverModule(pl.LightningModule, Generic[BatchT]):
         torch.manual_seed(stream("dropout", self.seed, self.current_epoch).initial_seed())
         self._sums, self._batches = {}, 0
 
-    def transfer_batch_to_device(self, batch: BatchT, device: torch.device, index: int) -> BatchT:
-        """Move a batch, whose form is known: Lightning's search through trees is not needed."""
-        return moved(batch, device)
+    def transfer_batch_to_device(
+        self, batch: BatchT | Iterator[BatchT], device: torch.device, index: int
+    ) -> BatchT | Iterator[BatchT]:
+        """Move a batch, whose form is known: Lightning's search through trees is not needed.
 
-    def training_step(self, batch: BatchT, index: int) -> None:
-        """One step; raises :class:`DivergedError` rather than train on a value not finite."""
+        Those of a group are moved one at a time, when their turn comes.
+        """
+        return batch if isinstance(batch, Iterator) else moved(batch, device)
+
+    def training_step(self, batches: Iterator[BatchT], index: int) -> None:
+        """One optimiser step for each batch of a group.
+
+        Raises:
+            DivergedError: The loss is not finite; nothing is trained on such a value.
+        """
+        # Lightning spends as much on a call of this method as a step of a small model takes.
+        for batch in batches:
+            self._step(moved(batch, self.device))
+            # Copies of the weights that autocast may keep until it is left are old by now.
+            torch.clear_autocast_cache()
+
+    def _step(self, batch: BatchT) -> None:
         parts = self.training_config.accumulate
         size = count(batch) // parts
         optimizer = self.optimizers()

@@ -75,7 +75,10 @@ def corruption(name: str, level: float, task: Task) -> Corruption:
 
     Raises:
         KeyError: There is no such corruption.
+        ValueError: It needs synonyms and the task has none.
     """
+    if name == "synonyms" and task.synonyms is None:
+        raise ValueError("corruption synonyms: the data set has no synonyms; expected no levels")
     vocabulary = len(task.vocabulary)
     scale = value_range(task)
     makers: Mapping[str, Callable[[], Corruption]] = {

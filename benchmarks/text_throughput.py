@@ -1,0 +1,165 @@
+"""Training of a text model through ``fit`` against a plain PyTorch loop in nanoGPT's manner.
+
+Both sides have the same weights, batches of the same size, AdamW settings and clipping. The
+library's side is everything that it does in training: batches, losses, accuracy, running cost,
+Lightning. Validation and checkpoints are on neither side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from depth_cases import AGREEMENT, CASES, Case, TimedSolver, depth_solver, disagreement
+from measuring import paired_measurements, use_threads, write_csv
+from plain_gpt import BETAS, CLIP, LEARNING_RATE, WEIGHT_DECAY, PlainGpt, seconds_per_step
+from torch import Tensor
+
+from mfglab.config import TrainingConfig
+from mfglab.networks.transformers.gpt import GptSize
+from mfglab.solvers.continuous_depth import Velocity
+from mfglab.solvers.depth_solver import DepthSolver
+from mfglab.training.fit import fit
+
+NAMES = {
+    "embedding.tokens": "wte",
+    "embedding.positions": "wpe.weight",
+    "depth.blocks": "blocks",
+    "attention.qkv": "attn",
+    "attention.out": "proj",
+    "mlp.opening": "up",
+    "mlp.out": "down",
+    "around_attention.before": "ln_1",
+    "around_mlp.before": "ln_2",
+    "depth.norm": "ln_f",
+}
+"""Names of the library's weights and those of the plain model."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of steps in depth (0: the discrete network). Tokens a second, medians."""
+
+    case: str
+    steps: int
+    library: float
+    plain: float
+    ratio: float
+    disagreement: float
+
+
+def library_model(case: Case, steps: int) -> DepthSolver:
+    """The discrete network (``steps`` = 0) or the arm with a penalty, with fresh weights."""
+    if steps == 0:
+        return depth_solver(case.parts(), 1, velocity=Velocity.INCREMENT, weight=0.0)
+    return depth_solver(case.parts(), steps, velocity=Velocity.OUTPUT, weight=1.0)
+
+
+def plain_model(case: Case, steps: int) -> PlainGpt:
+    """The same network, with the same weights, in plain PyTorch."""
+    size = case.size
+    assert isinstance(size, GptSize)
+    model = PlainGpt(
+        size.vocabulary, size.context, size.layers, size.heads, size.width, steps or None
+    )
+    weights = {}
+    for name, value in library_model(case, steps).network.state_dict().items():
+        if name == "head.weight":  # tied to the tokens' embedding
+            continue
+        for ours, theirs in NAMES.items():
+            name = name.replace(ours, theirs)
+        weights[name] = value
+    model.load_state_dict(weights)
+    return model
+
+
+def compare(case: Case, steps: int) -> float:
+    """Largest relative difference of losses and gradient norms in float64.
+
+    Raises:
+        RuntimeError: It is more than :data:`AGREEMENT`.
+    """
+    examples = case.examples()
+    ours, plain = library_model(case, steps).double(), plain_model(case, steps).double()
+    difference = disagreement(
+        [lambda: ours.loss(examples, torch.Generator()).total, lambda: plain(*examples)],
+        [ours, plain],
+    )
+    if not difference <= AGREEMENT:
+        raise RuntimeError(f"{case}: relative difference {difference:.2e}, expected {AGREEMENT}")
+    return difference
+
+
+def library_seconds(case: Case, steps: int, text: Tensor, iterations: int) -> float:
+    """Train through ``fit``; mean wall time of a step, from the second on."""
+    assert isinstance(case.size, GptSize)
+    windows = text.unfold(0, case.size.context + 1, 1)
+    examples = windows[:, :-1], windows[:, 1:]
+    training = TrainingConfig(
+        iterations=iterations,
+        batch_size=case.batch,
+        optimizer="adamw",
+        learning_rate=LEARNING_RATE,
+        beta2=BETAS[1],
+        weight_decay=WEIGHT_DECAY,
+        gradient_clip=CLIP,
+        val_every=iterations,
+    )
+    solver = TimedSolver(library_model(case, steps))
+    val = examples[0][: case.batch], examples[1][: case.batch]
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder) / "work"
+        fit(solver, examples, val, training, seed=0, folder=work, device="cpu", progress=False)
+    return solver.seconds_per_step()
+
+
+def measure(name: str, steps: int, iterations: int, seconds: float) -> Row:
+    """Check that both sides are the same network, then train both in turn."""
+    case = CASES[name]
+    assert isinstance(case.size, GptSize)
+    difference = compare(case, steps)
+    generator = torch.Generator().manual_seed(0)
+    text = torch.randint(case.size.vocabulary, (100_000,), generator=generator)
+    sides: list[Callable[[], float]] = [
+        lambda: library_seconds(case, steps, text, iterations),
+        lambda: seconds_per_step(plain_model(case, steps), text, case.batch, iterations, generator),
+    ]
+    tokens = case.batch * case.size.context
+    ours, plain = (tokens / time for time in paired_measurements(sides, seconds))
+    return Row(name, steps, ours, plain, ours / plain, difference)
+
+
+def main(argv: Sequence[str] | None = None) -> list[Row]:
+    """Run the benchmark; see the README beside this file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    texts = [name for name, case in CASES.items() if isinstance(case.size, GptSize)]
+    parser.add_argument("--cases", nargs="+", choices=texts, default=["text"])
+    parser.add_argument("--steps", type=int, nargs="+", default=[0, 5], help="0: discrete")
+    parser.add_argument("--iterations", type=int, default=40, help="optimiser steps in a turn")
+    parser.add_argument("--seconds", type=float, default=60.0, help="time budget per row")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--require", type=float, help="fail if a ratio is smaller than this")
+    parser.add_argument("--output", type=Path, help="CSV file")
+    args = parser.parse_args(argv)
+    use_threads(args.threads)
+    rows = []
+    print("  case  steps   tokens/s: library       plain   ratio")
+    for name in args.cases:
+        for steps in args.steps:
+            row = measure(name, steps, args.iterations, args.seconds)
+            rows.append(row)
+            print(f"{name:>6} {steps:6d} {row.library:18.0f} {row.plain:11.0f} {row.ratio:7.3f}")
+    if args.output is not None:
+        write_csv(args.output, rows)
+    slowest = min(rows, key=lambda row: row.ratio)
+    if args.require is not None and slowest.ratio < args.require:
+        raise SystemExit(f"ratio {slowest.ratio:.3f} < {args.require} at {asdict(slowest)}")
+    return rows
+
+
+if __name__ == "__main__":
+    main()
