@@ -56,6 +56,21 @@ def runs(pattern):
     return expand(pattern, zip, model=models, dataset=datasets)
 
 
+def each_seed(pattern):
+    """``pattern`` with every seed filled in, other wildcards kept."""
+    return expand(pattern, seed=SEEDS, allow_missing=True)
+
+
+def trained(output, pairs):
+    """Files of an output of ``train_model``: pair by pair of model and data set, seed by seed."""
+    patterns = getattr(rules.train_model.output, output)
+    return [
+        pattern.format(model=model, dataset=dataset)
+        for model, dataset in pairs
+        for pattern in patterns
+    ]
+
+
 def fetched(wildcards):
     """Manifest of the download that a data set needs, if any."""
     source = getattr(SETTINGS.datasets[wildcards.dataset], "source", None)

@@ -2,11 +2,6 @@
 RUN = "{model}/{dataset}"
 
 
-def each_seed(pattern):
-    """``pattern`` with every seed filled in, other wildcards kept."""
-    return expand(pattern, seed=SEEDS, allow_missing=True)
-
-
 rule train_model:
     input:
         data=rules.prepare_dataset.output.data,
@@ -33,16 +28,6 @@ rule train_model:
         code=digest("train_model"),
     script:
         "../scripts/train_model.py"
-
-
-def trained(output, pairs):
-    """Files of an output of ``train_model``: pair by pair of model and data set, seed by seed."""
-    patterns = getattr(rules.train_model.output, output)
-    return [
-        pattern.format(model=model, dataset=dataset)
-        for model, dataset in pairs
-        for pattern in patterns
-    ]
 
 
 rule evaluate_model:
