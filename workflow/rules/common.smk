@@ -15,6 +15,7 @@ except ConfigError as error:
 CONFIG = SETTINGS.expanded()
 RESULTS = f"results/{SETTINGS.profile}"
 SEEDS = SETTINGS.seeds
+TASKS = SETTINGS.transformers.tasks
 RUNS = [
     (model, dataset)
     for model, entry in SETTINGS.models.items()
@@ -75,3 +76,16 @@ def fetched(wildcards):
     """Manifest of the download that a data set needs, if any."""
     source = getattr(SETTINGS.datasets[wildcards.dataset], "source", None)
     return [f"{RESULTS}/downloads/{source}.json"] if source else []
+
+
+def fetched_task(wildcards):
+    """Manifest of the download that a task needs, if any."""
+    source = getattr(TASKS[wildcards.task].data, "source", None)
+    return [f"{RESULTS}/downloads/{source}.json"] if source else []
+
+
+def arms_of(pattern):
+    """``pattern`` for every trained arm of a task."""
+    return lambda wildcards: expand(
+        pattern, arm=TASKS[wildcards.task].trained, task=wildcards.task
+    )

@@ -1,5 +1,4 @@
 # Transformers as optimal control: one training job an arm, one evaluation job a task, one job a sweep.
-TASKS = SETTINGS.transformers.tasks
 ARM = "{task}/{arm}"
 SWEEPS = [(task, sweep) for task, entry in TASKS.items() for sweep in entry.swept]
 
@@ -8,19 +7,6 @@ wildcard_constraints:
     task="|".join(TASKS) or "none",
     arm=r"[a-z][a-z0-9_]*",
     sweep=r"[a-z][a-z0-9_]*",
-
-
-def fetched_task(wildcards):
-    """Manifest of the download that a task needs, if any."""
-    source = getattr(TASKS[wildcards.task].data, "source", None)
-    return [f"{RESULTS}/downloads/{source}.json"] if source else []
-
-
-def arms_of(pattern):
-    """``pattern`` for every trained arm of a task."""
-    return lambda wildcards: expand(
-        pattern, arm=TASKS[wildcards.task].trained, task=wildcards.task
-    )
 
 
 rule train_transformer:
