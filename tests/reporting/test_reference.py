@@ -217,6 +217,14 @@ def test_a_missing_file_is_refused(finished):
     refused("claims/ledger.md does not exist")
 
 
+def test_a_partial_run_is_kept_without_its_ledger(finished):
+    (RESULTS / "provenance/words/all.json").unlink()
+    (RESULTS / "claims/ledger.md").unlink()
+    paths = make_reference(RESULTS, TARGET, CONFIG, partial=True)
+    kept = {path.relative_to(TARGET).as_posix() for path in paths}
+    assert kept == KEPT - {"ledger.md"} | {"provenance.json"}
+
+
 def test_a_run_without_figures_is_refused(finished):
     (RESULTS / "provenance/figure/all.json").unlink()
     for path in (RESULTS / "figures").iterdir():

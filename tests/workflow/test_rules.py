@@ -21,7 +21,7 @@ SOURCES = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk
 #: Collect files or check them, and make none.
 TARGETS = {"all", "tables", "figures"}
 #: Its output is a table of wall times, itself a benchmark.
-WITHOUT_BENCHMARK = {"table_cost"}
+WITHOUT_BENCHMARK = {"table_cost", "table_transformer_cost"}
 #: The frame of all stages: it decides what is recorded, not what is computed.
 FRAME = {"mfglab.reporting.stage"}
 

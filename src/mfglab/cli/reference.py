@@ -28,6 +28,11 @@ def configure(parser: ArgumentParser) -> None:
         help="configuration of the run, later files overlay earlier ones (default: "
         "config/default.yaml and the overlay named like the results folder)",
     )
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="some targets alone were run: keep their tables and figures, without a ledger",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -38,7 +43,7 @@ def run(arguments: Namespace) -> int:
     """
     config = audit.load(arguments.configfile, arguments.results.name)
     folder = REFERENCE / arguments.results.name
-    for path in make_reference(arguments.results, folder, config):
+    for path in make_reference(arguments.results, folder, config, partial=arguments.partial):
         print(path.as_posix())
     if refresh_readme(README, README_LEDGER):
         print(README.as_posix())

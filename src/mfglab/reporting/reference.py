@@ -30,6 +30,8 @@ _SINGLE = {
     "claims.png": "claims/claims.png",
     "cost.tsv": "benchmarks/cost.tsv",
 }
+#: The same, where the run has it.
+_OPTIONAL = {"transformer_cost.tsv": "benchmarks/transformer_cost.tsv"}
 #: Folder in the reference folder to files of the run.
 _MANY = {"tables": "tables/*.csv", "": "figures/*.png"}
 
@@ -54,7 +56,12 @@ class Copy:
 
 
 def make_reference(
-    results: Path, destination: Path, config: Mapping[str, Any], largest: int = LARGEST
+    results: Path,
+    destination: Path,
+    config: Mapping[str, Any],
+    largest: int = LARGEST,
+    *,
+    partial: bool = False,
 ) -> list[Path]:
     """Copy the ledger, tables, figures and cost of a run, with a summary of its provenance.
 
@@ -65,6 +72,7 @@ def make_reference(
         destination: Folder to write, such as ``results/reference/default``.
         config: The configuration of the run as nested plain data.
         largest: Bytes that one file may have.
+        partial: Whether some targets alone were run, so that there need be no ledger.
 
     Returns:
         The files written, sorted.
@@ -75,7 +83,7 @@ def make_reference(
             ran with different versions of a package.
     """
     _require_audit(results, config)
-    copies = collect(results, largest)
+    copies = collect(results, largest, partial=partial)
     summary = summarise(_records(results), copies)
     temporary = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     try:
@@ -90,13 +98,17 @@ def make_reference(
     return sorted([*(destination / copy.name for copy in copies), destination / SUMMARY])
 
 
-def collect(results: Path, largest: int = LARGEST) -> list[Copy]:
-    """What is kept of a run, sorted by name.
+def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> list[Copy]:
+    """What is kept of a run, sorted by name; of a partial one what there is.
 
     Raises:
         ReferenceRunError: A file is missing or larger than ``largest`` bytes.
     """
-    sources = {name: results / inside for name, inside in _SINGLE.items()}
+    sources = {
+        name: results / inside
+        for name, inside in {**_SINGLE, **_OPTIONAL}.items()
+        if (name in _SINGLE and not partial) or (results / inside).is_file()
+    }
     for folder, pattern in _MANY.items():
         found = {(Path(folder) / path.name).as_posix(): path for path in results.glob(pattern)}
         if not found:
