@@ -29,7 +29,7 @@ from mfglab.experiments.transformers.hardness import Hardness, corruption
 from mfglab.experiments.transformers.optimum import optimality, stretch
 from mfglab.experiments.transformers.sweep import sweep_rows
 from mfglab.experiments.transformers.train import save_arm, train_seeds
-from mfglab.experiments.transformers.trained import load_arm
+from mfglab.experiments.transformers.trained import TrainedArm, TrainedPair, load_arm
 from mfglab.games.closed_forms.convex_heads import LogSumExpHead
 from mfglab.games.closed_forms.proximal_map import ProximalGame
 from mfglab.solvers.continuous_depth import ContinuousDepth, DepthTransformer, Penalty
@@ -211,3 +211,36 @@ def test_corruptions_that_do_not_fit_are_refused():
     task = build_task(TypeAdapter(TaskDataConfig).validate_python(KINDS["images"][0]))
     with pytest.raises(ValueError, match="no synonyms"):
         corruption("synonyms", 0.1, task)
+
+
+class Pixels(nn.Module):
+    """All pixels as one token, large."""
+
+    def forward(self, x):
+        return 10 * x.flatten(1)[:, None].abs() + 1
+
+
+class Square(nn.Module):
+    """dX/dt = X^2 is infinite at a finite time."""
+
+    def forward(self, x):
+        return x.square()
+
+
+class Ten(nn.Module):
+    def forward(self, x):
+        return x[:, 0, :10]
+
+
+def test_a_network_whose_states_explode_has_rows_without_results():
+    task = build_task(TypeAdapter(TaskDataConfig).validate_python(KINDS["images"][0]))
+    wild = DepthTransformer(Pixels(), ContinuousDepth(Square(), steps=1), Ten()).eval()
+    arm = TrainedArm("wild", run_of("images"), {0: TrainedPair(wild, wild, 1, 1)})
+    many = EVALUATION.model_copy(update={"transfer_steps": [1, 64]})
+    rows = transfer_rows(arm, task, many)
+    adaptive = [row for row in rows if row["mode"] == "adaptive"]
+    assert len(adaptive) == 1
+    assert all("loss" not in row for row in adaptive)
+    one, exploded = [row for row in rows if row["mode"] == "fixed"]
+    assert math.isfinite(one["loss"])
+    assert math.isnan(exploded["loss"])

@@ -193,3 +193,9 @@ def test_bad_arguments_are_named():
         RungeKutta("bad", ((), ()), (0.5, 0.5), (0.0, 1.0), 2)
     with pytest.raises(ValueError, match="weights that sum to 1"):
         RungeKutta("bad", ((), (1.0,)), (0.6, 0.6), (0.0, 1.0), 2)
+
+
+def test_adaptive_integration_says_where_the_solution_explodes():
+    x0 = torch.ones(2, 1, dtype=torch.float64)
+    with pytest.raises(FloatingPointError, match=r"from 0.0 to 2.0 failed after \d+ evaluations"):
+        integrate_adaptive(lambda t, x: Rates(x.square()), x0, 0.0, 2.0)

@@ -42,6 +42,7 @@ def integrate_adaptive(
 
     Raises:
         ValueError: ``t0 == t1``.
+        FloatingPointError: The solution leaves the range of floating-point numbers.
     """
     if t0 == t1:
         raise ValueError(f"adaptive integration needs t0 != t1, got {t0!r} twice")
@@ -49,8 +50,15 @@ def integrate_adaptive(
     times = torch.tensor([t0, t1], dtype=torch.float64)
     first = counted(times[0].to(x0), (x0,))
     state = (x0, *(torch.zeros_like(costs) for costs in first[1:]))
-    ends: tuple[Tensor, ...] = odeint(
-        counted, state, times.to(x0.device), rtol=rtol, atol=atol, method="dopri5"
-    )
+    try:
+        ends: tuple[Tensor, ...] = odeint(
+            counted, state, times.to(x0.device), rtol=rtol, atol=atol, method="dopri5"
+        )
+    except AssertionError as error:  # states that are not finite, or steps that become zero
+        reason = str(error).split(":")[0]
+        raise FloatingPointError(
+            f"adaptive integration from {t0!r} to {t1!r} failed after {counted.evaluations} "
+            f"evaluations: {reason}"
+        ) from error
     costs = ends[1][-1] if len(ends) > 1 else None
     return Trajectory(ends[0][-1], costs, times, None, counted.evaluations)

@@ -15,6 +15,7 @@ from mfglab.experiments.transformers.hardness import (
     Row,
     as_row,
     corruption,
+    finite,
     hardness_rows,
 )
 from mfglab.experiments.transformers.hidden import hidden_motion, projected_paths
@@ -93,7 +94,7 @@ def transfer_rows(
 ) -> list[Row]:
     """Quality of the final weights run with other numbers of steps, and with adaptive steps.
 
-    ``steps`` is that of training for the row ``trained``; ``change`` is the loss minus that row's.
+    ``change`` is the loss minus that with the steps of training; NaN where states explode.
     """
     rows: list[Row] = []
     test = task.test[: evaluation.examples]
@@ -110,9 +111,9 @@ def transfer_rows(
                     "steps": float(steps),
                     "tolerance": 0.0,
                     "evaluations": float(steps * _stages(network)),
-                    "loss": found.loss,
+                    "loss": finite(found.loss),
                     "accuracy": found.accuracy,
-                    "change": found.loss - base.loss,
+                    "change": finite(found.loss - base.loss),
                 }
             )
         rows += [key | row for row in _adaptive_rows(network, task, evaluation)]
@@ -166,18 +167,19 @@ def _adaptive_rows(
     with torch.no_grad():
         state, context = network.encode(test.inputs)
     for tolerance in evaluation.tolerances:
-        run = network.depth.adaptive(state, rtol=tolerance, atol=tolerance, **context)
+        row: Row = {"mode": "adaptive", "steps": 0.0, "tolerance": tolerance}
+        try:
+            run = network.depth.adaptive(state, rtol=tolerance, atol=tolerance, **context)
+        except FloatingPointError:
+            yield row  # without results: the states explode when depth is resolved
+            continue
         with torch.no_grad():
             logits = network.decode(run.x, **context)
         assert run.trajectory is not None  # adaptive runs always have one
-        loss = float(
-            torch.nn.functional.cross_entropy(logits.double().flatten(0, -2), test.labels.flatten())
-        )
+        flat = logits.double().flatten(0, -2)
+        loss = finite(float(torch.nn.functional.cross_entropy(flat, test.labels.flatten())))
         hits = logits.argmax(-1) == test.labels
-        yield {
-            "mode": "adaptive",
-            "steps": 0.0,
-            "tolerance": tolerance,
+        yield row | {
             "evaluations": float(run.trajectory.evaluations),
             "loss": loss,
             "accuracy": float(hits.double().mean()),

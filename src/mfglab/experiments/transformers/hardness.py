@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -65,9 +66,14 @@ class HardData:
 
 
 def as_row(result: Quality | HiddenMotion | Optimality | Stretch) -> Row:
-    """The fields of a result by name."""
-    row: Row = {field.name: float(getattr(result, field.name)) for field in fields(result)}
+    """The fields of a result by name; what is not finite is NaN, a gap in tables."""
+    row: Row = {field.name: finite(getattr(result, field.name)) for field in fields(result)}
     return row
+
+
+def finite(value: float) -> float:
+    """The value, or NaN where a network without norm left the range of numbers."""
+    return float(value) if math.isfinite(value) else math.nan
 
 
 def corruption(name: str, level: float, task: Task) -> Corruption:
