@@ -197,5 +197,7 @@ def test_bad_arguments_are_named():
 
 def test_adaptive_integration_says_where_the_solution_explodes():
     x0 = torch.ones(2, 1, dtype=torch.float64)
+    with pytest.raises(FloatingPointError, match="max_num_steps exceeded"):
+        integrate_adaptive(pendulum_like, torch.ones(2, 2).double(), 0.0, 9.0, max_steps=2)
     with pytest.raises(FloatingPointError, match=r"from 0.0 to 2.0 failed after \d+ evaluations"):
         integrate_adaptive(lambda t, x: Rates(x.square()), x0, 0.0, 2.0)

@@ -158,7 +158,13 @@ class ContinuousDepth(nn.Module):
         return self._run(advance, x, context, keep_trajectory=keep_path)
 
     def adaptive(
-        self, x: Tensor, *, rtol: float = 1e-4, atol: float = 1e-4, **context: object
+        self,
+        x: Tensor,
+        *,
+        rtol: float = 1e-4,
+        atol: float = 1e-4,
+        max_steps: int = 500,
+        **context: object,
     ) -> DepthRun:
         """Move the states with step-size control, without gradients.
 
@@ -166,6 +172,7 @@ class ContinuousDepth(nn.Module):
             x: States X(0), shape (n, ...).
             rtol: Relative tolerance.
             atol: Absolute tolerance.
+            max_steps: Steps of each system after which it is given up as stiff.
             **context: Goes to every block.
 
         Returns:
@@ -173,12 +180,13 @@ class ContinuousDepth(nn.Module):
 
         Raises:
             RuntimeError: The module is in training mode, in which dropout makes errors random.
+            FloatingPointError: States explode, or ``max_steps`` do not suffice.
         """
         if self.training:
             raise RuntimeError("adaptive depth needs a deterministic velocity: call eval() first")
 
         def advance(field: Field, x: Tensor, t0: float, t1: float) -> Trajectory:
-            return integrate_adaptive(field, x, t0, t1, rtol=rtol, atol=atol)
+            return integrate_adaptive(field, x, t0, t1, rtol=rtol, atol=atol, max_steps=max_steps)
 
         return self._run(advance, x, context, keep_trajectory=True)
 

@@ -24,7 +24,14 @@ class _CountedField:
 
 @torch.no_grad()
 def integrate_adaptive(
-    field: Field, x0: Tensor, t0: float, t1: float, *, rtol: float = 1e-6, atol: float = 1e-6
+    field: Field,
+    x0: Tensor,
+    t0: float,
+    t1: float,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-6,
+    max_steps: int = 100_000,
 ) -> Trajectory:
     """Integrate with Dormand-Prince 5(4) and step-size control; no gradients.
 
@@ -35,6 +42,7 @@ def integrate_adaptive(
         t1: End time; may be smaller than ``t0``.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
+        max_steps: Steps after which a stiff field is given up.
 
     Returns:
         End points, costs with signed dt, the two end times and the number of evaluations, one of
@@ -42,7 +50,8 @@ def integrate_adaptive(
 
     Raises:
         ValueError: ``t0 == t1``.
-        FloatingPointError: The solution leaves the range of floating-point numbers.
+        FloatingPointError: The solution leaves the range of floating-point numbers, or takes more
+            steps than ``max_steps``.
     """
     if t0 == t1:
         raise ValueError(f"adaptive integration needs t0 != t1, got {t0!r} twice")
@@ -52,9 +61,15 @@ def integrate_adaptive(
     state = (x0, *(torch.zeros_like(costs) for costs in first[1:]))
     try:
         ends: tuple[Tensor, ...] = odeint(
-            counted, state, times.to(x0.device), rtol=rtol, atol=atol, method="dopri5"
+            counted,
+            state,
+            times.to(x0.device),
+            rtol=rtol,
+            atol=atol,
+            method="dopri5",
+            options={"max_num_steps": max_steps},
         )
-    except AssertionError as error:  # states that are not finite, or steps that become zero
+    except AssertionError as error:  # states not finite, steps too small or too many
         reason = str(error).split(":")[0]
         raise FloatingPointError(
             f"adaptive integration from {t0!r} to {t1!r} failed after {counted.evaluations} "
