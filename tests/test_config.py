@@ -257,6 +257,7 @@ def test_the_expanded_tree_is_plain_complete_and_valid():
     assert yaml.safe_load(yaml.safe_dump(tree)) == tree
     runs = tree.pop("runs")
     assert set(runs) == {"flow", "score"}
+    assert tree.pop("depth_runs") == {}
     assert parse_config(tree) == config
 
 
