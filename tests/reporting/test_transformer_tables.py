@@ -104,7 +104,10 @@ def test_contrasts_are_paired_by_seed():
     assert frame["loss_final"].to_list() == pytest.approx([-0.5, -0.5])
     assert list(ablation_table(frame, TASKS)["Loss, final weights"]) == ["-0.500"]
     one_sided = runs()[lambda f: f["arm"] == "ot"]
-    assert ablation_runs(one_sided, TASKS).empty
+    nothing = ablation_runs(one_sided, TASKS)
+    assert nothing.empty
+    assert list(ablation_table(nothing, TASKS).columns)[:2] == ["Task", "Change"]
+    assert ablation_bars(nothing, TASKS).axes
 
 
 def test_an_arm_is_a_point_of_its_own_sweep(tmp_path):

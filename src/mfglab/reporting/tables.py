@@ -108,7 +108,12 @@ def study_table(
         by: Column that names a group, to its heading.
         columns: Heading, column and format of each metric shown.
         unit: Column of the independent repetition.
+
+    Returns:
+        The table; without runs it has its headings alone.
     """
+    if runs.empty:
+        return pd.DataFrame(columns=[*by.values(), *(heading for heading, _, _ in columns)])
     summary = summary_table(runs[[*by, unit, *(c for _, c, _ in columns)]], list(by), unit)
     rows = []
     for key, group in summary.groupby(list(by), sort=True):
