@@ -21,6 +21,7 @@ from mfglab.reporting.transformers import (
     ablation_table,
     arm_table,
     hard_table,
+    in_order,
     motion_table,
     swept,
 )
@@ -90,6 +91,14 @@ def test_arms_stand_in_the_order_of_the_configuration():
     assert list(table["Weights"]) == ["best", "final"] * 2
     assert table["Loss (nats)"][0].startswith("2.050")
     assert table["MFLOP a step"][0] == "2"
+
+
+def test_the_order_of_a_configuration_is_told():
+    kept = {"b": {"arms": {"x": 1, "y": 2}, "title": "B"}, "a": {"arms": {"z": 3}}}
+    ordered = in_order(kept, [["a", ["z"]], ["b", ["y", "x"]]])
+    assert list(ordered) == ["a", "b"]
+    assert list(ordered["b"]["arms"]) == ["y", "x"]
+    assert ordered["b"]["title"] == "B"
 
 
 def test_runs_that_diverged_are_left_out():

@@ -1,5 +1,6 @@
 # Transformers as optimal control: one training job an arm, one evaluation job a task, one job a sweep.
 ARM = "{task}/{arm}"
+ORDER = [(task, list(entry.arms)) for task, entry in TASKS.items()]
 SWEEPS = [(task, sweep) for task, entry in TASKS.items() for sweep in entry.swept]
 
 
@@ -160,6 +161,7 @@ rule table_transformers:
     params:
         config=branches("transformers.tasks", "depth_runs"),
         sweeps=SWEEPS,
+        order=ORDER,
         modules=used_by("table_transformers"),
         code=digest("table_transformers"),
     script:
@@ -217,6 +219,7 @@ rule figure_transformer_training:
     params:
         config=branches("transformers.tasks"),
         runs=[(task, arm) for task, entry in TASKS.items() for arm in entry.trained],
+        order=ORDER,
         modules=used_by("figure_transformer_training"),
         code=digest("figure_transformer_training"),
     script:
@@ -271,6 +274,7 @@ rule figure_transformers:
     threads: 1
     params:
         config=branches("transformers.tasks"),
+        order=ORDER,
         modules=used_by("figure_transformers"),
         code=digest("figure_transformers"),
     script:

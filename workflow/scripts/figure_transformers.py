@@ -12,12 +12,13 @@ from mfglab.reporting.figures.transformers import (
     transfer_curves,
 )
 from mfglab.reporting.stage import stage
+from mfglab.reporting.transformers import in_order
 
 #: Arms whose hidden paths are drawn.
 SHOWN = ("baseline", "unregularised", "node", "ot")
 
 with stage(snakemake) as job, figure_style():
-    tasks = job.config_value("transformers.tasks")
+    tasks = in_order(job.config_value("transformers.tasks"), job.param("order"))
     draw = {
         "robustness": robustness_curves,
         "transfer": transfer_curves,

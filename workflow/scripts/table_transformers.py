@@ -10,13 +10,14 @@ from mfglab.reporting.transformers import (
     ablation_table,
     arm_table,
     hard_table,
+    in_order,
     motion_table,
     stacked,
     swept,
 )
 
 with stage(snakemake) as job:
-    tasks = job.config_value("transformers.tasks")
+    tasks = in_order(job.config_value("transformers.tasks"), job.param("order"))
     names = ("metrics", "robustness", "transfer", "motion")
     runs, hard, transfer, motion = (stacked(job.inputs_of(n), list(tasks)) for n in names)
     hard["exp_loss"] = np.exp(hard["loss"])

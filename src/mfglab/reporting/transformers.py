@@ -61,6 +61,21 @@ ABLATION_COLUMNS = (
 _SWEEP = ("task", "arm", "place", "value", "seed", "checkpoint", "diverged", "loss", "error")
 
 
+def in_order(tasks: Tree, order: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Tasks, and the arms within each, in the order of the configuration.
+
+    A record keeps mappings sorted by key, so that the order has to be told.
+
+    Args:
+        tasks: Tasks of the configuration.
+        order: Pairs of a task and its arms.
+    """
+    return {
+        task: {**tasks[task], "arms": {arm: tasks[task]["arms"][arm] for arm in arms}}
+        for task, arms in order
+    }
+
+
 def stacked(paths: Sequence[Path], tasks: Sequence[str]) -> pd.DataFrame:
     """Tables of all tasks in one, with a column ``task`` in front.
 

@@ -115,7 +115,7 @@ def corrupted(
 ) -> Iterator[HardData]:
     """Corrupted and shifted test data; those of one seed are the same for every arm."""
     test = task.test[: evaluation.examples]
-    for name, levels in hardness.corruptions.items():
+    for name, levels in sorted(hardness.corruptions.items()):
         for level in levels:
             noise = stream(f"corruption {name} {level!r}", seed)
             inputs = corruption(name, level, task)(test.inputs, noise)

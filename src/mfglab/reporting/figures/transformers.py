@@ -157,7 +157,7 @@ def sweep_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
     """Test loss of final (full) and best (hollow) weights by the value that is varied."""
     arms = Arms(tasks)
     done = set(zip(runs["task"], runs["sweep"], strict=True))
-    named = [(task, name) for task, entry in tasks.items() for name in entry["sweeps"]]
+    named = [(task, name) for task, entry in tasks.items() for name in sorted(entry["sweeps"])]
     sweeps = [pair for pair in named if pair in done]
     columns = min(4, max(1, len(sweeps)))
     figure, grid = _grid(-(-max(1, len(sweeps)) // columns), columns)
