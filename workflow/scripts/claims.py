@@ -13,4 +13,4 @@ with stage(snakemake) as job, figure_style():
     verdicts = judge_claims(claims, job.param("tables"), job.config_value("profile"))
     write_ledger(claims, verdicts, job.output("ledger"), job.output("markdown"))
     write_text(job.output("front"), front_page(claims, verdicts))
-    save(verdict_figure(claims, verdicts), job.output("figure"), dpi=100)
+    save(verdict_figure(claims, verdicts), job.output("figure"), dpi=80)
