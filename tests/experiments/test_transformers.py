@@ -19,7 +19,8 @@ from mfglab.experiments.transformers.quality import (
     parameters,
     quality,
 )
-from mfglab.experiments.transformers.train import save_arm, train_arm, training_data
+from mfglab.experiments.transformers.seen import training_data
+from mfglab.experiments.transformers.train import save_arm, train_arm
 from mfglab.experiments.transformers.trained import load_arm
 from mfglab.training.checkpoints import CheckpointError
 from mfglab.training.seeds import stream

@@ -26,12 +26,15 @@ from mfglab.experiments.transformers.quality import (
     quality,
     quality_of,
 )
+from mfglab.experiments.transformers.seen import training_data
 from mfglab.experiments.transformers.trained import TrainedArm
 from mfglab.solvers.continuous_depth import DepthTransformer
 from mfglab.training.seeds import stream
 
-#: Training examples on which the fit to the training data is measured.
+#: Examples, of those that the arm saw, on which the fit to the training data is measured.
 _TRAIN_EXAMPLES = 500
+#: Adaptive steps after which depth is given up as stiff.
+_STIFF = 100
 #: Inputs whose ways are drawn, of two or more classes.
 _DRAWN = 40
 
@@ -48,9 +51,10 @@ def metric_rows(arm: TrainedArm, task: Task, seeds: Sequence[int]) -> list[Row]:
         for checkpoint in ("best", "final")
     ]
     batch = task.train[: arm.run.training.batch_size]
-    order = torch.randperm(len(task.train), generator=stream("train examples", 0))
-    seen = task.train[order[:_TRAIN_EXAMPLES]]
     for seed, pair in arm.pairs.items():
+        seen = training_data(task, arm.run, seed)
+        order = torch.randperm(len(seen), generator=stream("train examples", 0))
+        seen = seen[order[:_TRAIN_EXAMPLES]]
         cost = flops_per_iteration(pair.best, batch.inputs, batch.labels)
         for checkpoint, network in (("best", pair.best), ("final", pair.final)):
             test, train = quality(network, task.test), quality(network, seen)
@@ -169,7 +173,9 @@ def _adaptive_rows(
     for tolerance in evaluation.tolerances:
         row: Row = {"mode": "adaptive", "steps": 0.0, "tolerance": tolerance}
         try:
-            run = network.depth.adaptive(state, rtol=tolerance, atol=tolerance, **context)
+            run = network.depth.adaptive(
+                state, rtol=tolerance, atol=tolerance, max_steps=_STIFF, **context
+            )
         except FloatingPointError:
             yield row  # without results: the states explode when depth is resolved
             continue
