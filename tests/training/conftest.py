@@ -17,23 +17,26 @@ from mfglab.games.densities import StandardNormal
 from mfglab.games.dynamics import Deterministic
 from mfglab.games.game import MeanFieldGame
 from mfglab.games.terminal import KullbackLeibler
-from mfglab.solvers.base import Loss, Solver
+from mfglab.solvers.base import Loss, Solver, Trainable
 from mfglab.training.fit import FitResult, fit
 from mfglab.training.seeds import stream
-from mfglab.trajectories.integrate import Trajectory
 
 
-class Centre(Solver):
+class Centre(Trainable[Tensor]):
     """Learns the mean of the data; the loss draws noise, so that its stream matters."""
 
     def __init__(self, seed: int = 0, noise: float = 0.1) -> None:
         game = MeanFieldGame(Deterministic(), Kinetic(), KullbackLeibler(StandardNormal(2)))
-        super().__init__(game, 2)
+        super().__init__(game)
+        self.dim = 2
         self.noise = noise
         self.centre = nn.Parameter(torch.randn(2, generator=stream("weights", seed)))
         self._fail_at: int | None = None
         self._failure: BaseException = RuntimeError("pulled the plug")
         self._calls = 0
+
+    def check(self, name: str, x: Tensor) -> None:
+        Solver.check(self, name, x)  # that of all models of points
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         if self._calls == self._fail_at:
@@ -45,21 +48,6 @@ class Centre(Solver):
 
     def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return (x - self.centre).square().sum(-1).mean()
-
-    def sample(self, n: int, generator: torch.Generator, steps: int | None = None) -> Tensor:
-        raise NotImplementedError
-
-    def log_prob(self, x: Tensor, steps: int | None = None) -> Tensor:
-        raise NotImplementedError
-
-    def trajectories(self, x: Tensor, steps: int | None = None) -> Trajectory:
-        raise NotImplementedError
-
-    def reconstruct(self, x: Tensor, steps: int | None = None) -> Tensor:
-        raise NotImplementedError
-
-    evaluations_per_step = 1
-    default_steps = 1
 
 
 @dataclass
@@ -75,7 +63,7 @@ class Bench:
     )
 
     def fit(
-        self, solver: Solver, *, seed: int = 0, keep: bool = False, **settings: Any
+        self, solver: Trainable[Tensor], *, seed: int = 0, keep: bool = False, **settings: Any
     ) -> FitResult:
         return fit(
             solver,
