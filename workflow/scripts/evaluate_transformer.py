@@ -2,12 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
 
 from mfglab.config import TransformerEvaluationConfig
-from mfglab.config.tasks import TaskDataConfig
-from mfglab.datasets.factory import from_manifest
-from mfglab.datasets.tasks.factory import build_task
+from mfglab.datasets.tasks.factory import load_task
 from mfglab.experiments.transformers.evaluate import (
     drawn_paths,
     metric_rows,
@@ -24,9 +21,7 @@ from mfglab.reporting.stage import stage
 with stage(snakemake) as job:
     branch = f"transformers.tasks.{job.wildcards['task']}"
     manifests = job.inputs_of("manifest") if "manifest" in job.inputs else []
-    fetched = from_manifest(manifests[0]) if manifests else None
-    data = TypeAdapter(TaskDataConfig).validate_python(job.config_value(f"{branch}.data"))
-    task = build_task(data, fetched)
+    task = load_task(job.config_value(f"{branch}.data"), manifests)
     read = TransformerEvaluationConfig.model_validate
     evaluation = read(job.config_value("transformers.evaluation"))
     hardness = Hardness(

@@ -3,12 +3,9 @@
 from pathlib import Path
 
 import pandas as pd
-from pydantic import TypeAdapter
 
 from mfglab.config import DepthRunConfig, SweepConfig, TransformerEvaluationConfig
-from mfglab.config.tasks import TaskDataConfig
-from mfglab.datasets.factory import from_manifest
-from mfglab.datasets.tasks.factory import build_task
+from mfglab.datasets.tasks.factory import load_task
 from mfglab.experiments.transformers.sweep import sweep_rows
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
@@ -16,9 +13,7 @@ from mfglab.reporting.stage import stage
 with stage(snakemake) as job:
     name, branch = job.wildcards["task"], f"transformers.tasks.{job.wildcards['task']}"
     manifests = job.inputs_of("manifest") if "manifest" in job.inputs else []
-    fetched = from_manifest(manifests[0]) if manifests else None
-    data = TypeAdapter(TaskDataConfig).validate_python(job.config_value(f"{branch}.data"))
-    task = build_task(data, fetched)
+    task = load_task(job.config_value(f"{branch}.data"), manifests)
     sweep = SweepConfig.model_validate(
         job.config_value(f"{branch}.sweeps.{job.wildcards['sweep']}")
     )

@@ -5,12 +5,9 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
-from pydantic import TypeAdapter
 
 from mfglab.config import DepthRunConfig
-from mfglab.config.tasks import TaskDataConfig
-from mfglab.datasets.factory import from_manifest
-from mfglab.datasets.tasks.factory import build_task
+from mfglab.datasets.tasks.factory import load_task
 from mfglab.experiments.train import peak_memory
 from mfglab.experiments.transformers.train import save_arm, train_seeds
 from mfglab.files import write_text
@@ -22,8 +19,7 @@ with stage(snakemake) as job:
     run = DepthRunConfig.model_validate(job.config_value(f"depth_runs.{name}.{arm}"))
     data = job.config_value(f"transformers.tasks.{name}.data")
     manifests = job.inputs_of("manifest") if "manifest" in job.inputs else []
-    fetched = from_manifest(manifests[0]) if manifests else None
-    task = build_task(TypeAdapter(TaskDataConfig).validate_python(data), fetched)
+    task = load_task(data, manifests)
     seeds, device = job.config_value("seeds"), job.config_value("device")
     work = Path(job.param("work"))
     results = train_seeds(task, run, seeds, work, device)

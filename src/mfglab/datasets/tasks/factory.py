@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, assert_never
+
+from pydantic import TypeAdapter
 
 from mfglab.config.tasks import (
     CatsDogs,
@@ -17,12 +21,27 @@ from mfglab.config.tasks import (
     Shapes,
     TaskDataConfig,
 )
+from mfglab.datasets.factory import from_manifest
 from mfglab.datasets.readers.clouds import MeshArchive, PointClouds
 from mfglab.datasets.readers.images import LabelledImages, PetArchive
 from mfglab.datasets.readers.text import Corpus, LabelledTexts
 from mfglab.datasets.remote import FetchedDataset
 from mfglab.datasets.tasks import clouds, images, sentences, text
 from mfglab.datasets.tasks.base import Task
+
+
+def load_task(tree: Mapping[str, Any], manifests: Sequence[Path] = ()) -> Task:
+    """The task of a branch of the configuration.
+
+    Args:
+        tree: The section ``data`` of a task as plain data.
+        manifests: Manifest of the download that it needs, if any.
+
+    Raises:
+        ValueError: As for :func:`build_task`.
+    """
+    config = TypeAdapter[TaskDataConfig](TaskDataConfig).validate_python(tree)
+    return build_task(config, from_manifest(manifests[0]) if manifests else None)
 
 
 def build_task(config: TaskDataConfig, fetched: FetchedDataset | None = None) -> Task:
