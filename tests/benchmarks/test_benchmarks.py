@@ -1,26 +1,9 @@
 """Both benchmarks run on tiny sizes: what they compare agrees, and memory is as stated."""
 
 import csv
-import importlib
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-import torch
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    threads = torch.get_num_threads()
-
-    def by_name(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield by_name
-    torch.set_num_threads(threads)
 
 
 def test_throughput_compares_equal_things(load, tmp_path: Path):

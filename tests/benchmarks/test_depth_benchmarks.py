@@ -1,27 +1,12 @@
 """The benchmarks of continuous depth on tiny sizes: equal things are compared, counts are right."""
 
 import csv
-import importlib
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 TINY = ["--cases", "tiny", "--seconds", "0"]
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    threads = torch.get_num_threads()
-
-    def by_name(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield by_name
-    torch.set_num_threads(threads)
 
 
 def written(table: Path) -> list[dict[str, str]]:
