@@ -33,6 +33,9 @@ _LEVELS = {
     "pgd": "PGD radius",
 }
 
+#: Largest change of a loss that is drawn, nats.
+_CUT = 10.0
+
 
 class Arms:
     """Title and colour of every arm: the same arm has one colour in all tasks."""
@@ -143,11 +146,14 @@ def transfer_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
             axes.set_xscale("log", base=2 if mode == "fixed" else 10)
         grid[0, column].set_title(entry["title"])
         grid[0, column].set_yscale("symlog", linthresh=0.1)
+        # States of an arm may explode; the others must stay readable beside it.
+        low, high = grid[0, column].get_ylim()
+        grid[0, column].set_ylim(max(low, -_CUT), min(high, _CUT))
         grid[0, column].axhline(0, color=DATA_COLOUR, lw=0.7)
         grid[0, column].set_xlabel("steps in testing")
         grid[1, column].set_yscale("log")
         grid[1, column].set_xlabel("tolerance of adaptive steps")
-    grid[0, 0].set_ylabel("loss minus that with the steps of training")
+    grid[0, 0].set_ylabel(f"loss minus that with the steps of training\n(cut at {_CUT:g} nats)")
     grid[1, 0].set_ylabel("evaluations of the stack")
     arms.legend(figure)
     return figure
