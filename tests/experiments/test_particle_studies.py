@@ -56,7 +56,23 @@ def test_tails_have_the_arms_and_two_references(tails):
         assert math.isfinite(row.ccdf_error)
         assert row.log_tail_error == row.log_tail_error_reached
         assert math.isnan(row.max_speed) == (row.arm in ("gaussian", "sample"))
-    assert set(tails.arrays) == {"radius_1", "exact_1"} | {f"{arm}_1" for arm in arms}
+    assert set(tails.arrays) == {f"{key}_student_1" for key in ("radius", "exact", *arms)}
+
+
+def test_keystrokes_are_one_more_law_whose_halves_change_with_the_seed():
+    strokes = np.random.default_rng(0).standard_t(2, size=60) * 200
+    result = heavy_tails.heavy_tails_study(TAILS, [0, 1], strokes)
+    rows = [row for row in result.rows if row.law == "keystrokes"]
+    students = [row.row() for row in result.rows if row.law != "keystrokes"]
+    assert len(rows) == len(students)
+    for one, other in zip(students, heavy_tails.heavy_tails_study(TAILS, [0, 1]).rows, strict=True):
+        np.testing.assert_equal(one, other.row())
+    by_seed = [{r.arm: r.largest_radius for r in rows if r.seed == seed} for seed in (0, 1)]
+    assert by_seed[0]["sample"] != by_seed[1]["sample"]
+    assert all(math.isfinite(row.ccdf_error) and row.diverged == 0 for row in rows)
+    survival = result.arrays["exact_keystrokes"]
+    assert (np.diff(survival) <= 0).all()
+    assert survival[0] > 0.8
 
 
 def test_a_second_run_gives_the_same_numbers(mixture, tails):

@@ -1,4 +1,9 @@
 # Generative particles (GPA): four Gaussians, heavy tails, the gradient-flow limit of a game.
+KEYSTROKES = (
+    [f"{RESULTS}/downloads/keystrokes.json"]
+    if SETTINGS.studies.heavy_tails.keystrokes
+    else []
+)
 
 
 rule study_gpa:
@@ -80,6 +85,8 @@ rule figure_gpa:
 
 
 rule study_heavy_tails:
+    input:
+        manifest=KEYSTROKES,
     output:
         runs=f"{RESULTS}/tables/heavy_tails_runs.csv",
         arrays=f"{RESULTS}/studies/heavy_tails.npz",
@@ -144,7 +151,7 @@ rule figure_heavy_tails:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("studies.heavy_tails.dofs"),
+        config=branches("studies.heavy_tails.dofs", "studies.heavy_tails.keystrokes"),
         modules=used_by("figure_heavy_tails"),
         code=digest("figure_heavy_tails"),
     script:

@@ -7,6 +7,11 @@ from mfglab.reporting.figures.style import figure_style, save
 from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
-    dofs = job.config_value("studies.heavy_tails.dofs")
+    laws = {
+        f"student_{dof:g}": f"Student law, {dof:g} degree{'s' if dof != 1 else ''} of freedom"
+        for dof in job.config_value("studies.heavy_tails.dofs")
+    }
+    if job.config_value("studies.heavy_tails.keystrokes"):
+        laws["keystrokes"] = "Times between keystrokes"
     with np.load(job.input("arrays")) as arrays:
-        save(tail_curves(arrays, dofs), job.output("figure"))
+        save(tail_curves(arrays, laws), job.output("figure"))

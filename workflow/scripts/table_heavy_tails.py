@@ -15,5 +15,5 @@ COLUMNS = (
 
 with stage(snakemake) as job:
     runs = read_csv(job.input("runs"))
-    by = {"dof": "Degrees of freedom", "arm": "Arm"}
+    by = {"law": "Law", "arm": "Arm"}
     write_csv(study_table(runs, by, COLUMNS), job.output("table"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfglab.config import HeavyTailsConfig
-from mfglab.datasets.heavy_tails import StudentT
+from mfglab.datasets.heavy_tails import ObservedLine, StudentT
 from mfglab.experiments.gpa import settings_of
 from mfglab.games.divergences import KL, Alpha, FDivergence
 from mfglab.metrics.tails import empirical_survival, tail_errors
@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 
 #: Arms that move no particle: where the flow starts, and as many fresh points of the target.
 GAUSSIAN, SAMPLE = "gaussian", "sample"
+#: Name of the law of the times between keystrokes.
+KEYSTROKES = "keystrokes"
+TailLaw = StudentT | ObservedLine
 #: Quantile of the training radii that is the unit of the time steps.
 SCALE = 0.99
 
@@ -33,7 +36,7 @@ class TailRow:
 
     Args:
         arm: Divergence and constraint, or one of the two references.
-        dof: Degrees of freedom of the target.
+        law: Name of the target.
         seed: Seed.
         diverged: 1 if the particles left every bound, else 0.
         ccdf_error: Mean absolute error of ``P(|X| > r)``, see ``TailErrors``.
@@ -47,7 +50,7 @@ class TailRow:
     """
 
     arm: str
-    dof: float
+    law: str
     seed: int
     diverged: int
     ccdf_error: float
@@ -70,7 +73,7 @@ class TailResult:
 
     Args:
         rows: One a run.
-        arrays: Radii and complementary distribution functions, by arm and degrees of freedom.
+        arrays: Radii and complementary distribution functions, by arm and law.
     """
 
     rows: list[TailRow]
@@ -108,30 +111,47 @@ def arms_of(config: HeavyTailsConfig) -> list[Arm]:
     ]
 
 
-def heavy_tails_study(config: HeavyTailsConfig, seeds: list[int]) -> TailResult:
-    """All laws, arms and seeds; within a seed all arms share data, start and initial weights."""
+def laws_of(config: HeavyTailsConfig, seed: int, strokes: Array | None) -> list[TailLaw]:
+    """The targets of a seed: Student laws, and ``strokes`` (n,) split anew for each seed."""
+    laws: list[TailLaw] = [StudentT(dof) for dof in config.dofs]
+    if strokes is not None:
+        laws.append(ObservedLine(KEYSTROKES, strokes, stream("tails keystrokes", seed)))
+    return laws
+
+
+def heavy_tails_study(
+    config: HeavyTailsConfig, seeds: list[int], strokes: Array | None = None
+) -> TailResult:
+    """All laws, arms and seeds; within a seed all arms share data, start and initial weights.
+
+    Args:
+        config: Sizes.
+        seeds: Seeds.
+        strokes: Times between keystrokes, shape (n,); None leaves that target out.
+    """
     rows: list[TailRow] = []
     arrays: dict[str, Array] = {}
-    for dof in config.dofs:
-        law = StudentT(dof)
-        top = float(law.radial_quantile(np.array([1 - 0.2 / config.points]))[0])
-        grid = np.geomspace(0.1, top, 200)
-        arrays |= {f"radius_{dof:g}": grid, f"exact_{dof:g}": law.radial_survival(grid)}
-        for seed in seeds:
+    for seed in seeds:
+        for law in laws_of(config, seed, strokes):
+            top = float(law.radial_quantile(np.array([1 - 0.2 / config.points]))[0])
+            grid = np.geomspace(0.1, top, 200)
+            if seed == seeds[0]:
+                exact = law.radial_survival(grid)
+                arrays |= {f"radius_{law.name}": grid, f"exact_{law.name}": exact}
             for name, bound, outcome in _outcomes(config, law, seed):
                 radii = outcome.points.double().norm(dim=1).numpy()
                 rows.append(_row(name, law, seed, radii, outcome, bound))
                 if seed == seeds[0]:
-                    arrays[f"{name}_{dof:g}"] = empirical_survival(radii, grid)
+                    arrays[f"{name}_{law.name}"] = empirical_survival(radii, grid)
     return TailResult(rows, arrays)
 
 
 def _outcomes(
-    config: HeavyTailsConfig, law: StudentT, seed: int
+    config: HeavyTailsConfig, law: TailLaw, seed: int
 ) -> Iterator[tuple[str, float, _Outcome]]:
-    key = round(1000 * law.dof)
+    key = _key(law)
     target = law.sample(config.points, stream("tails train", seed, key)).float()
-    start = torch.randn(config.points, 2, generator=stream("tails start", seed))
+    start = torch.randn(len(target), law.dim, generator=stream("tails start", seed))
     yield GAUSSIAN, math.inf, _Outcome(start)
     fresh = law.sample(config.points, stream("tails fresh", seed, key))
     yield SAMPLE, math.inf, _Outcome(fresh)
@@ -153,14 +173,19 @@ def _outcomes(
         yield arm.name, bound, _Outcome(run.particles, 0, energy, speed)
 
 
+def _key(law: TailLaw) -> int:
+    """A number of its own for each law, so that they do not share random numbers."""
+    return round(1000 * law.dof) if isinstance(law, StudentT) else 0
+
+
 def _row(
-    name: str, law: StudentT, seed: int, radii: Array, outcome: _Outcome, bound: float
+    name: str, law: TailLaw, seed: int, radii: Array, outcome: _Outcome, bound: float
 ) -> TailRow:
     errors = tail_errors(radii, law.radial_survival, law.radial_quantile)
     kept = math.nan if outcome.diverged else 1.0
     return TailRow(
         arm=name,
-        dof=law.dof,
+        law=law.name,
         seed=seed,
         diverged=outcome.diverged,
         ccdf_error=kept * errors.ccdf,

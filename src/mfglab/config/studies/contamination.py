@@ -21,7 +21,7 @@ class ContaminationConfig(SmallModels):
     outlier_shares: list[Share] = Field(
         [0.1], min_length=1, description="Shares of training points that are outliers."
     )
-    particle_steps: int = Field(300, ge=1, description="Steps of the particles.")
+    particle_steps: int = Field(200, ge=1, description="Steps of the particles.")
     noise_levels: list[Share] = Field(
         [0.2], description="Noise on all points, in standard deviations of the data."
     )

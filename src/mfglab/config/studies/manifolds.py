@@ -58,7 +58,7 @@ class ManifoldsConfig(Section):
     n_train: int = Field(5_000, ge=16, description="Training points.")
     n_val: int = Field(500, ge=16, description="Validation points (OT-Flow and score model).")
     n_test: int = Field(1_000, ge=16, description="Test points and samples of each model.")
-    iterations: int = Field(400, ge=10, description="Steps of every model.")
+    iterations: int = Field(300, ge=10, description="Steps of every model.")
     batch_size: int = Field(200, ge=1, description="Points of a step.")
     refinements: list[int] = Field(
         [1, 2, 8], min_length=2, description="Sampling uses dt, dt/2, ...: divisors of dt."

@@ -55,10 +55,14 @@ class GpaConfig(Section):
 
 
 class HeavyTailsConfig(Section):
-    """Student laws in the plane: KL or alpha-divergence, with or without Lipschitz constraint."""
+    """Student laws and keystrokes: KL or alpha-divergence, with or without Lipschitz constraint."""
 
     dofs: list[float] = Field(
         [1.0, 3.0], min_length=1, description="Degrees of freedom of the Student laws."
+    )
+    keystrokes: bool = Field(
+        False,
+        description="Follow the times between keystrokes too; they have to be downloaded.",
     )
     points: int = Field(1000, ge=40, description="Training points, and particles.")
     lipschitz: float = Field(1.0, gt=0, description="Lipschitz constant of the arms with one.")

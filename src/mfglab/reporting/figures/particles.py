@@ -57,24 +57,24 @@ def mixture_grid(
     return figure
 
 
-def tail_curves(arrays: Arrays, dofs: Sequence[float]) -> Figure:
-    """``P(|X| > r)`` on log-log axes: exact, references and arms; a panel for each law."""
+def tail_curves(arrays: Arrays, laws: Mapping[str, str]) -> Figure:
+    """``P(|X| > r)`` on log-log axes: exact, references and arms; a panel a law under its title."""
     figure, grid = plt.subplots(
-        1, len(dofs), figsize=(3.9 * len(dofs), 4.1), squeeze=False, layout="constrained"
+        1, len(laws), figsize=(3.9 * len(laws), 4.1), squeeze=False, layout="constrained"
     )
-    for axes, dof in zip(grid[0], dofs, strict=True):
-        radius = arrays[f"radius_{dof:g}"]
-        exact = arrays[f"exact_{dof:g}"]
+    for axes, (law, title) in zip(grid[0], laws.items(), strict=True):
+        radius = arrays[f"radius_{law}"]
+        exact = arrays[f"exact_{law}"]
         axes.plot(radius, exact, color="black", lw=2.2, alpha=0.8, label="exact law")
         for key, label, colour, style in TAIL_ARMS:
-            tail = arrays[f"{key}_{dof:g}"]
+            tail = arrays[f"{key}_{law}"]
             shown = tail > 0
             axes.plot(radius[shown], tail[shown], style, color=colour, lw=1.2, label=label)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_ylim(float(exact.min()), 1.3)
         axes.set_xlabel("radius r")
-        axes.set_title(f"Student law, {dof:g} degree{'s' if dof != 1 else ''} of freedom")
+        axes.set_title(title)
     grid[0, 0].set_ylabel("P(|X| > r)")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
