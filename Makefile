@@ -68,7 +68,7 @@ lint: $(READY)
 format: $(READY)
 	ruff check --fix
 	ruff format
-	snakefmt --quiet Snakefile workflow
+	snakefmt Snakefile workflow
 
 docs: $(READY)
 	python -m mfglab schema

@@ -3,11 +3,18 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from docutils.core import publish_string
 
 from mfglab.reporting.claims import Claim
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.judge import Outcome, Verdict
-from mfglab.reporting.ledger import ledger_frame, ledger_markdown, summary, write_ledger
+from mfglab.reporting.ledger import (
+    front_page,
+    ledger_frame,
+    ledger_markdown,
+    summary,
+    write_ledger,
+)
 
 
 def claim(name: str, **more) -> Claim:
@@ -81,3 +88,20 @@ def test_verdicts_must_be_those_of_the_claims():
     wrong = [dataclasses.replace(VERDICTS[0], claim="other"), *VERDICTS[1:]]
     with pytest.raises(ValueError, match="must be those of the claims in order"):
         ledger_frame(CLAIMS, wrong)
+
+
+def test_the_first_page_has_counts_and_a_table_for_each_paper():
+    claims = [*CLAIMS, claim("other", source={"paper": "Q *2", "locator": "Tab. 1"})]
+    verdicts = [*VERDICTS, Verdict("other", Outcome.REPRODUCED, 0.5, None, None, 3, "Clear.")]
+    page = front_page(claims, verdicts)
+    html = publish_string(page, writer="html", settings_overrides={"halt_level": 2})
+    html = html.decode("utf-8") if isinstance(html, bytes) else html
+    assert html.count("<table") == 3
+    by_paper, first, second = html.split("<table")[1:]
+    assert by_paper.count(">1<") == 4
+    assert "not reproduced" not in by_paper
+    assert first.count("It is small | smooth. (Fig. 1)") == 3
+    assert "0.3333 [0.1, 0.5]" in first
+    assert "(Tab. 1)" not in first
+    assert second.count("(Tab. 1)") == 1
+    assert "<strong>Q *2</strong>" in first

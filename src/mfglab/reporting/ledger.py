@@ -85,20 +85,42 @@ def ledger_markdown(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> str
 
 
 def front_page(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> str:
-    """Counts and verdicts as reStructuredText: the first page of the HTML report."""
+    """The first page of the HTML report as reStructuredText: counts by paper, then the claims.
+
+    Papers come in the order of the claim file.
+    """
     counts = ", ".join(f"**{count}** {outcome}" for outcome, count in summary(verdicts).items())
-    lines = [f"{len(claims)} claims: {counts}.", "", ".. list-table::", "   :header-rows: 1"]
-    lines += ["   :widths: 15 60 25", ""]
-    rows = [("Verdict", "Claim", "Estimate [95% interval]")]
-    for row in ledger_frame(claims, verdicts).to_dict(orient="records"):
-        interval = f" [{row['low']}, {row['high']}]" if row["low"] else ""
-        source = f"{row['statement']} ({row['paper']}, {row['locator']})"
-        rows.append((str(row["verdict"]), source, f"{row['estimate']}{interval}"))
-    for cells in rows:
-        escaped = [cell.replace("\\", "\\\\").replace("*", "\\*") for cell in cells]
-        escaped = [cell.replace("|", "\\|").replace("`", "\\`") for cell in escaped]
-        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(escaped)]
+    frame = ledger_frame(claims, verdicts)
+    papers = list(dict.fromkeys(frame["paper"]))
+    tally = pd.crosstab(frame["paper"], frame["verdict"])
+    outcomes = [str(outcome) for outcome in Outcome if str(outcome) in tally]
+    rows = [["Paper", *outcomes]]
+    rows += [[paper, *(str(n or "") for n in tally.loc[paper, outcomes])] for paper in papers]
+    widths = [60, *(40 // len(outcomes) for _ in outcomes)] if outcomes else [100]
+    lines = [f"{len(claims)} claims: {counts}.", "", *_list_table(rows, widths)]
+    for paper in papers:
+        rows = [["Verdict", "Claim", "Estimate [95% interval]"]]
+        for row in frame[frame["paper"] == paper].to_dict(orient="records"):
+            interval = f" [{row['low']}, {row['high']}]" if row["low"] else ""
+            claim = f"{row['statement']} ({row['locator']})"
+            rows.append([str(row["verdict"]), claim, f"{row['estimate']}{interval}"])
+        lines += ["", f"**{_escaped(paper)}**", "", *_list_table(rows, [15, 60, 25])]
     return "\n".join(lines) + "\n"
+
+
+def _list_table(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
+    lines = [".. list-table::", "   :header-rows: 1"]
+    lines += [f"   :widths: {' '.join(map(str, widths))}", ""]
+    for cells in rows:
+        escaped = map(_escaped, cells)
+        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(escaped)]
+    return lines
+
+
+def _escaped(text: str) -> str:
+    for special in "\\*|`":
+        text = text.replace(special, "\\" + special)
+    return text
 
 
 def _row(claim: Claim, verdict: Verdict) -> dict[str, str]:

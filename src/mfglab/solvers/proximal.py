@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from mfglab.games.densities import StandardNormal
+from mfglab.games.divergences import KL
 from mfglab.games.recipes import w1w2_proximal
 from mfglab.networks.discriminator import Discriminator
 from mfglab.networks.potential import PotentialNet
@@ -35,8 +36,7 @@ def donsker_varadhan(generated: Tensor, data: Tensor) -> Tensor:
 
     Its supremum over all D is KL(rho | pi), over L-Lipschitz ones the regularised divergence.
     """
-    log_count = torch.log(torch.as_tensor(float(len(data))))
-    return generated.mean() - (torch.logsumexp(data, 0) - log_count)
+    return generated.mean() - KL().best_shift(data)
 
 
 def lipschitz_excess(gradient: Tensor, bound: float) -> Tensor:
