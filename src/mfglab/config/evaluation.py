@@ -21,7 +21,7 @@ class EvaluationConfig(Section):
     )
     nll_points: int = Field(2000, ge=16, description="Test points of the likelihood.")
     path_points: int = Field(
-        512, ge=16, description="Trajectories of the diagnostics and points of the step sweep."
+        256, ge=16, description="Trajectories of the diagnostics and points of the step sweep."
     )
     step_sweep: list[int] = Field(
         [1, 2, 4, 8, 16, 32], min_length=2, description="Numbers of integration steps compared."

@@ -169,7 +169,7 @@ class TransformerEvaluationConfig(Section):
     """What is measured of every trained arm, on test data."""
 
     examples: int = Field(
-        500, ge=2, description="Test examples that are corrupted, the first ones."
+        300, ge=2, description="Test examples that are corrupted, the first ones."
     )
     attacked: int = Field(100, ge=2, description="Test examples that are attacked, the first ones.")
     attack_steps: int = Field(10, ge=1, description="Steps of projected gradient descent.")

@@ -12,7 +12,7 @@ from mfglab.config.studies.small_models import SmallModels
 class EquivarianceConfig(SmallModels):
     """Plain net, plain net with rotated copies of the data, equivariant score."""
 
-    iterations: int = Field(1_000, ge=1, description="Optimiser steps of every model.")
+    iterations: int = Field(600, ge=1, description="Optimiser steps of every model.")
     train_sizes: list[Annotated[int, Field(ge=8)]] = Field(
         [100, 1_000], min_length=1, description="Numbers of training points."
     )

@@ -45,7 +45,7 @@ class ManifoldsConfig(Section):
     """Flows, with and without their two regularisers, towards data on a plane."""
 
     manifolds: list[ManifoldLaw] = Field(
-        [ManifoldLaw(law="moons", dim=12), ManifoldLaw(law="pinwheel", dim=12)],
+        [ManifoldLaw(law="moons", dim=12)],
         min_length=1,
         description="Laws; one job each.",
     )

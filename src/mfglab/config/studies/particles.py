@@ -10,7 +10,7 @@ from mfglab.config.base import Section
 class ParticleTraining(Section):
     """How particles and their discriminator move; the same in all arms of a study."""
 
-    steps: int = Field(450, ge=1, description="Particle steps.")
+    steps: int = Field(350, ge=1, description="Particle steps.")
     step: float = Field(0.5, gt=0, description="Time step at the start.")
     final_step: float = Field(
         0.05, gt=0, description="Time step at the end, reached geometrically."
@@ -22,7 +22,7 @@ class ParticleTraining(Section):
 class TailTraining(ParticleTraining):
     """The same for heavy tails; time steps in units of the 0.99 quantile of the training radii."""
 
-    steps: int = Field(350, ge=1, description="Particle steps.")
+    steps: int = Field(300, ge=1, description="Particle steps.")
     step: float = Field(0.3, gt=0, description="Time step at the start, in that unit.")
     final_step: float = Field(
         0.005, gt=0, description="Time step at the end, in that unit, reached geometrically."
