@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -219,8 +220,6 @@ def test_aggregate_makes_one_number_of_a_unit(tables):
         (LESS, {"filter": {"mode": "a"}}, seeds([1.0]), "no column 'mode'"),
         (LESS, {"pair_on": ["sed"]}, seeds([1.0]), "no column 'sed'"),
         (LESS, {"filter": {"seed": "0"}}, seeds([1.0]), "'seed' holds numbers, .* asks for '0'"),
-        (LESS, {}, seeds([1.0, math.nan]), r"runs\.csv, line 3, column 'x': nan is not finite"),
-        (LESS, {}, seeds([1.0, math.inf]), "line 3, column 'x': inf is not finite"),
         (LESS, {"column": "model"}, sides([1.0], []), "'model' holds no numbers"),
         (LESS, {}, sides([1.0], [2.0]), r"2 rows for one unit \(seed = 0\); narrow"),
         (DIFFERENCE, PAIR, sides([1.0, 2.0], [1.0]), "no partner .* seed = 1"),
@@ -235,6 +234,15 @@ def test_aggregate_makes_one_number_of_a_unit(tables):
 def test_errors_name_claim_and_cell(tables, comparison, chosen, frame, message):
     with pytest.raises(ClaimError, match=f"claim 'c': .*{message}"):
         tables(frame, claim(comparison, chosen))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_number_that_is_not_finite_leaves_the_claim_open_and_is_named(tables, value):
+    verdict = tables(seeds([0.1, value, 0.2]), claim(LESS))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.estimate is None
+    expected = rf"No estimate: .*runs\.csv, line 3, column 'x': {value} is not finite\."
+    assert re.fullmatch(expected, verdict.explanation)
 
 
 def test_missing_table_is_an_error_where_the_claim_is_judged(tmp_path):

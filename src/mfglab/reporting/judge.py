@@ -28,7 +28,7 @@ from mfglab.reporting.claims import (
     PairedRatio,
     SlopeWithin,
 )
-from mfglab.reporting.csvio import TableError, read_csv
+from mfglab.reporting.csvio import NotFiniteError, TableError, read_csv
 from mfglab.reporting.intervals import Interval
 
 
@@ -104,7 +104,7 @@ def judge_claims(claims: Sequence[Claim], tables: str | Path, profile: str) -> l
         profile: Profile of the run.
 
     Raises:
-        ClaimError: A table or column does not exist, or a measured value is not finite.
+        ClaimError: A table or column does not exist.
     """
     return [judge(claim, tables, profile) for claim in claims]
 
@@ -117,6 +117,9 @@ def judge(claim: Claim, tables: str | Path, profile: str) -> Verdict:
     try:
         frame = read_csv(Path(tables) / claim.measurement.table)
         return _judge_frame(claim, frame)
+    except NotFiniteError as error:
+        # One run without a number must not cost the verdicts on all other claims.
+        return _verdict(claim, Outcome.INCONCLUSIVE, None, f"No estimate: {error}.")
     except (TableError, ValueError) as error:
         raise ClaimError(f"claim {claim.id!r}: {error}") from error
 

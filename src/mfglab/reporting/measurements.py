@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mfglab.reporting.claims import BoundHolds, Claim, Filter, Scalar, SlopeWithin
-from mfglab.reporting.csvio import TableError
+from mfglab.reporting.csvio import NotFiniteError, TableError
 from mfglab.reporting.intervals import (
     Interval,
     mean_interval,
@@ -206,7 +206,8 @@ def _numbers(rows: pd.DataFrame, column: str, table: str) -> Numbers:
     """Finite numbers of one column.
 
     Raises:
-        TableError: The column holds text, or a cell is empty or not finite (a failed run).
+        TableError: The column holds text.
+        NotFiniteError: A cell is empty or not finite: a failed run, or a number without meaning.
     """
     cells = _column(rows, column, table)
     if not pd.api.types.is_numeric_dtype(cells):
@@ -214,7 +215,7 @@ def _numbers(rows: pd.DataFrame, column: str, table: str) -> Numbers:
     numbers = cells.to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if len(bad):
-        raise TableError(f"{_cell(rows, int(bad[0]), column, table)} is not finite: a failed run?")
+        raise NotFiniteError(f"{_cell(rows, int(bad[0]), column, table)} is not finite")
     return numbers
 
 
