@@ -17,10 +17,6 @@ class TableError(ValueError):
     """A table is missing, unreadable or lacks a column."""
 
 
-class NotFiniteError(TableError):
-    """A measured value is missing or infinite."""
-
-
 def write_csv(
     frame: pd.DataFrame,
     path: str | Path,

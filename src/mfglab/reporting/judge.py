@@ -28,7 +28,7 @@ from mfglab.reporting.claims import (
     PairedRatio,
     SlopeWithin,
 )
-from mfglab.reporting.csvio import NotFiniteError, TableError, read_csv
+from mfglab.reporting.csvio import TableError, read_csv
 from mfglab.reporting.intervals import Interval
 
 
@@ -117,7 +117,7 @@ def judge(claim: Claim, tables: str | Path, profile: str) -> Verdict:
     try:
         frame = read_csv(Path(tables) / claim.measurement.table)
         return _judge_frame(claim, frame)
-    except NotFiniteError as error:
+    except take.NotFiniteError as error:
         # One run without a number must not cost the verdicts on all other claims.
         return _verdict(claim, Outcome.INCONCLUSIVE, None, f"No estimate: {error}.")
     except (TableError, ValueError) as error:

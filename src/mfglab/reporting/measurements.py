@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mfglab.reporting.claims import BoundHolds, Claim, Filter, Scalar, SlopeWithin
-from mfglab.reporting.csvio import NotFiniteError, TableError
+from mfglab.reporting.csvio import TableError
 from mfglab.reporting.intervals import (
     Interval,
     mean_interval,
@@ -29,6 +29,10 @@ _CELL_TOLERANCE = 1e-5
 Units = dict[Hashable, float]
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+class NotFiniteError(TableError):
+    """A measured value is missing or infinite."""
 
 
 def select(frame: pd.DataFrame, wanted: Filter, table: str) -> pd.DataFrame:
