@@ -64,7 +64,7 @@ def by_hand(case: Case, training: TrainingConfig) -> TimedSolver:
     solver = TimedSolver(depth_solver(case.parts(), 1))
     batches = RandomBatches(case.examples(), case.batch, training.iterations, SEED)
     noise = stream("noise", SEED, 0)
-    optimizer = torch.optim.Adam(solver.parameters(), lr=training.learning_rate)
+    optimizer = torch.optim.Adam(solver.parameters(), lr=training.learning_rate, fused=True)
     for step, batch in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = training.learning_rate * learning_rate_factor(training, step)
