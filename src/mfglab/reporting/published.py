@@ -116,7 +116,8 @@ def _ours(row: PublishedRow, tables: Tables) -> tuple[float, float, float, int]:
     part = frame[(frame["task"] == row.task) & (frame["arm"] == row.arm)]
     for condition in filter(None, row.where.split(";")):
         key, value = condition.split("=")
-        if key not in part.columns:
+        # An empty table has forgotten which of its columns hold words.
+        if part.empty or key not in part.columns:
             return nothing
         held = part[key]
         if pd.api.types.is_numeric_dtype(held):
