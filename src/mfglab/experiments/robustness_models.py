@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mfglab.config import RobustnessConfig
 from mfglab.experiments.robustness_cells import Row
 from mfglab.games.densities import GaussianMixture
-from mfglab.metrics.wasserstein import transport_distances
-from mfglab.robustness.decompose import Decomposition, Score, decompose
+from mfglab.robustness.decompose import Score, decomposition_row
 from mfglab.solvers.score import ScoreModel
 from mfglab.training.seeds import stream
-
-PARTS = ("early", "reference", "score", "steps", "unsplit")
 
 
 @dataclass(frozen=True)
@@ -67,49 +62,12 @@ def _true_score(scored: Scored) -> Score:
 
 
 def _row(config: RobustnessConfig, scored: Scored, steps: int, arm: str, score: Score) -> Row:
-    """Independent batches give all standard errors, that of the time quadrature included."""
-    batches, distances, floors = [], [], []
-    for batch in range(config.model_batches):
-        key = (config.seed, scored.seed, steps, batch)
-        found = decompose(
-            score,
-            scored.model.process,
-            scored.law,
-            scored.model.reverse_grid(steps),
-            config.model_particles,
-            stream("decomposition", *key),
-        )
-        fresh = stream("decomposition target", *key)
-        first, second = (scored.law.sample(config.model_particles, fresh) for _ in range(2))
-        distances.append(_w1(found.samples, first))
-        floors.append(_w1(second, first))
-        batches.append(found)
-    w1, w1_error = _mean(distances)
-    bound, bound_error = _mean([found.bound for found in batches])
-    row: Row = {
-        "dataset": scored.dataset,
-        "score_of": arm,
-        "steps": float(steps),
-        "seed": float(scored.seed),
-        "w1": w1,
-        "w1_floor": _mean(floors)[0],
-        "bound": bound,
-        "standard_error": math.hypot(w1_error, bound_error),
-    }
-    return row | {f"part_{name}": _mean(_values(batches, name))[0] for name in PARTS}
-
-
-def _values(batches: list[Decomposition], name: str) -> list[float]:
-    return [getattr(found, name).value for found in batches]
-
-
-def _w1(x: Tensor, y: Tensor) -> float:
-    return transport_distances(x.numpy(), y.numpy()).w1
-
-
-def _mean(values: list[float]) -> tuple[float, float]:
-    data = np.array(values)
-    return float(data.mean()), float(data.std(ddof=1) / math.sqrt(len(data)))
+    keys = [(config.seed, scored.seed, steps, batch) for batch in range(config.model_batches)]
+    noise = [(stream("decomposition", *k), stream("decomposition target", *k)) for k in keys]
+    grid, particles = scored.model.reverse_grid(steps), config.model_particles
+    found = decomposition_row(score, scored.model.process, scored.law, grid, particles, noise)
+    key: Row = {"dataset": scored.dataset, "score_of": arm}
+    return key | {"steps": float(steps), "seed": float(scored.seed)} | found
 
 
 def scored_model(

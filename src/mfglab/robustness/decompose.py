@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mfglab.games.densities import GaussianMixture
 from mfglab.games.dynamics import NoisingProcess
+from mfglab.metrics.wasserstein import transport_distances
 from mfglab.robustness.mixture import MixtureReversal
 
 #: ``(s, x) -> score`` with s a scalar tensor and x of shape (n, d).
 Score = Callable[[Tensor, Tensor], Tensor]
+
+
+#: Terms of the bound, in the order in which they are stacked.
+PARTS = ("early", "reference", "score", "steps", "unsplit")
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,54 @@ def decompose(
         unsplit=both,
         samples=x,
     )
+
+
+def decomposition_row(
+    score: Score,
+    process: NoisingProcess,
+    law: GaussianMixture,
+    times: Tensor,
+    particles: int,
+    noise: Sequence[tuple[torch.Generator, torch.Generator]],
+) -> dict[str, float]:
+    """A row of the table of decompositions: measured distance beside the bound and its parts.
+
+    Args:
+        score: As for :func:`decompose`, like the next three.
+        process: Noising schedule.
+        law: Law of the data.
+        times: Decreasing noising times.
+        particles: Number of generated points of a batch, and of each fresh sample.
+        noise: Generators of sampler and fresh points, a pair for each of at least two independent
+            batches; their spread is the standard error, that of the time quadrature included.
+
+    Returns:
+        ``w1`` between generated and fresh points, ``w1_floor`` between two fresh samples,
+        ``bound``, ``standard_error`` of their difference, ``part_<name>`` for each of ``PARTS``.
+
+    Raises:
+        ValueError: Fewer than two batches, or as for :func:`decompose`.
+    """
+    if len(noise) < 2:
+        raise ValueError(f"a standard error needs at least two batches, got {len(noise)}")
+    batches, distances, floors = [], [], []
+    for sampler, fresh in noise:
+        found = decompose(score, process, law, times, particles, sampler)
+        first, second = (law.sample(particles, fresh) for _ in range(2))
+        distances.append(transport_distances(found.samples.numpy(), first.numpy()).w1)
+        floors.append(transport_distances(second.numpy(), first.numpy()).w1)
+        batches.append(found)
+    w1, w1_error = _mean(distances)
+    bound, bound_error = _mean([found.bound for found in batches])
+    row = {"w1": w1, "w1_floor": _mean(floors)[0], "bound": bound}
+    row["standard_error"] = math.hypot(w1_error, bound_error)
+    values = {name: [getattr(found, name).value for found in batches] for name in PARTS}
+    return row | {f"part_{name}": _mean(value)[0] for name, value in values.items()}
+
+
+def _mean(values: list[float]) -> tuple[float, float]:
+    data = np.array(values)
+    return float(data.mean()), float(data.std(ddof=1) / math.sqrt(len(data)))
 
 
 @dataclass(frozen=True)
