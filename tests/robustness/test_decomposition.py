@@ -9,7 +9,7 @@ import torch
 from mfglab.games.densities import GaussianMixture
 from mfglab.games.dynamics import OrnsteinUhlenbeck, VarianceExploding
 from mfglab.metrics.wasserstein import transport_distances
-from mfglab.robustness.decompose import decompose
+from mfglab.robustness.decompose import decompose, decomposition_row
 from mfglab.robustness.line import LineMixture, Reversal
 from mfglab.robustness.mixture import MixtureReversal
 from mfglab.robustness.schedule import Schedule
@@ -104,3 +104,11 @@ def test_equal_seeds_give_equal_parts_and_wrong_times_are_refused():
     assert runs[0].bound == runs[1].bound
     with pytest.raises(ValueError, match="decrease from the horizon"):
         decompose(score, OU, PLANE, times(5).flip(0), 50, stream("same"))
+
+
+def test_a_row_of_the_table_needs_two_batches():
+    one = [(torch.Generator().manual_seed(0), torch.Generator().manual_seed(1))]
+    law = GaussianMixture.isotropic(torch.zeros(1, 2).double(), 1.0)
+    times = torch.tensor([3.0, 0.1])
+    with pytest.raises(ValueError, match="at least two batches, got 1"):
+        decomposition_row(lambda s, x: -x, OrnsteinUhlenbeck(), law, times, 8, one)
