@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from mfglab.datasets.heavy_tails import ObservedLine, StudentT
+from mfglab.datasets.heavy_tails import StudentT
 
 
 @pytest.mark.parametrize("dim", [1, 2, 5])
@@ -41,32 +41,3 @@ def test_samples_have_the_radial_law_and_no_direction(dof):
 def test_numbers_out_of_range_are_named():
     with pytest.raises(ValueError, match=r"got 0\.0 and 2"):
         StudentT(0.0)
-
-
-def test_observed_numbers_are_split_in_halves_of_one_unit():
-    values = np.concatenate([np.arange(1.0, 101.0), -np.arange(101.0, 201.0)])
-    law = ObservedLine("delays", values, torch.Generator().manual_seed(3))
-    x = law.sample(1000, torch.Generator().manual_seed(0)).numpy()
-    assert x.shape == (100, 1)
-    np.testing.assert_allclose(np.median(np.abs(x)), 1)
-    assert (x < 0).any()
-    quantiles = law.radial_quantile(np.linspace(0, 1, 100))
-    unit = 200 / max(np.abs(x).max(), quantiles[-1])
-    sizes = np.sort(np.concatenate([np.abs(x[:, 0]), quantiles])) * unit
-    np.testing.assert_allclose(sizes, np.arange(1, 201), rtol=1e-9)
-    assert law.radial_survival(np.array([0.0]))[0] == 1
-    assert law.radial_survival(quantiles[-1:])[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (np.ones(3), "at least 4 finite numbers"),
-        (np.array([1.0, 2.0, np.nan, 3.0]), "1 that are not finite"),
-        (np.ones((4, 2)), r"\(4, 2\)"),
-        (np.zeros(8), "no scale"),
-    ],
-)
-def test_observed_numbers_without_a_law_are_refused(values, message):
-    with pytest.raises(ValueError, match=message):
-        ObservedLine("delays", values, torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""Laws whose tails fall like a power of the radius, and numbers observed of one."""
+"""Laws whose tails fall like a power of the radius."""
 
 from __future__ import annotations
 
@@ -82,57 +82,4 @@ class StudentT(DensityLaw):
         """The radius that ``|X|`` stays below with that probability, in [0, 1)."""
         x = special.betaincinv(self.dof / 2, self.dim / 2, 1 - probability)
         out: Radii = np.sqrt(self.dof * (1 / x - 1))
-        return out
-
-
-class ObservedLine:
-    """Observed numbers on the line: half to train on, the other half in place of the exact law.
-
-    The unit is the median size of the training half.
-
-    Args:
-        name: Name of the data.
-        values: The numbers, shape (n,), in any unit.
-        generator: Splits them at random.
-
-    Raises:
-        ValueError: Fewer than 4 numbers, one that is not finite, or half of them are zero.
-
-    Example:
-        >>> law = ObservedLine("delays", np.arange(1.0, 9.0), torch.Generator().manual_seed(0))
-        >>> law.sample(4, torch.Generator().manual_seed(0)).shape
-        torch.Size([4, 1])
-    """
-
-    dim = 1
-
-    def __init__(self, name: str, values: Radii, generator: torch.Generator) -> None:
-        if values.ndim != 1 or len(values) < 4 or not np.isfinite(values).all():
-            raise ValueError(
-                f"{name} needs at least 4 finite numbers, got an array {values.shape} with "
-                f"{int((~np.isfinite(values)).sum())} that are not finite"
-            )
-        self.name = name
-        order = torch.randperm(len(values), generator=generator).numpy()
-        half = len(values) // 2
-        train, held_out = values[order[:half]], values[order[half:]]
-        scale = float(np.median(np.abs(train)))
-        if scale == 0:
-            raise ValueError(f"half of the numbers of {name} are zero: they have no scale")
-        self.train: Radii = train / scale
-        self._radii: Radii = np.sort(np.abs(held_out)) / scale
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw from the training half without putting back, shape (n, 1), or (half, 1) if less."""
-        order = torch.randperm(len(self.train), generator=generator)[:n]
-        return torch.from_numpy(self.train)[order, None]
-
-    def radial_survival(self, radius: Radii) -> Radii:
-        """Fraction of the held-out half above ``radius`` in size."""
-        out: Radii = 1 - np.searchsorted(self._radii, radius, side="right") / len(self._radii)
-        return out
-
-    def radial_quantile(self, probability: Radii) -> Radii:
-        """Quantiles of the sizes of the held-out half."""
-        out: Radii = np.quantile(self._radii, probability)
         return out

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfglab.config import HeavyTailsConfig
-from mfglab.datasets.heavy_tails import ObservedLine, StudentT
+from mfglab.datasets.heavy_tails import StudentT
 from mfglab.experiments.gpa import settings_of
 from mfglab.games.divergences import KL, Alpha, FDivergence
 from mfglab.metrics.tails import empirical_survival, tail_errors
@@ -25,9 +25,63 @@ Array = NDArray[np.float64]
 GAUSSIAN, SAMPLE = "gaussian", "sample"
 #: Name of the law of the times between keystrokes.
 KEYSTROKES = "keystrokes"
-TailLaw = StudentT | ObservedLine
 #: Quantile of the training radii that is the unit of the time steps.
 SCALE = 0.99
+
+
+class ObservedLine:
+    """Observed numbers on the line: half to train on, the other half in place of the exact law.
+
+    The unit is the median size of the training half.
+
+    Args:
+        name: Name of the data.
+        values: The numbers, shape (n,), in any unit.
+        generator: Splits them at random.
+
+    Raises:
+        ValueError: Fewer than 4 numbers, one that is not finite, or half of them are zero.
+
+    Example:
+        >>> law = ObservedLine("delays", np.arange(1.0, 9.0), torch.Generator().manual_seed(0))
+        >>> law.sample(4, torch.Generator().manual_seed(0)).shape
+        torch.Size([4, 1])
+    """
+
+    dim = 1
+
+    def __init__(self, name: str, values: Array, generator: torch.Generator) -> None:
+        if values.ndim != 1 or len(values) < 4 or not np.isfinite(values).all():
+            raise ValueError(
+                f"{name} needs at least 4 finite numbers, got an array {values.shape} with "
+                f"{int((~np.isfinite(values)).sum())} that are not finite"
+            )
+        self.name = name
+        order = torch.randperm(len(values), generator=generator).numpy()
+        half = len(values) // 2
+        train, held_out = values[order[:half]], values[order[half:]]
+        scale = float(np.median(np.abs(train)))
+        if scale == 0:
+            raise ValueError(f"half of the numbers of {name} are zero: they have no scale")
+        self.train: Array = train / scale
+        self._radii: Array = np.abs(held_out) / scale
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw from the training half without putting back, shape (n, 1), or (half, 1) if less."""
+        order = torch.randperm(len(self.train), generator=generator)[:n]
+        return torch.from_numpy(self.train)[order, None]
+
+    def radial_survival(self, radius: Array) -> Array:
+        """Fraction of the held-out half above ``radius`` in size."""
+        return empirical_survival(self._radii, radius)
+
+    def radial_quantile(self, probability: Array) -> Array:
+        """Quantiles of the sizes of the held-out half."""
+        out: Array = np.quantile(self._radii, probability)
+        return out
+
+
+TailLaw = StudentT | ObservedLine
 
 
 @dataclass(frozen=True)

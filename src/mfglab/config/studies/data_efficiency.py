@@ -25,7 +25,7 @@ class DataEfficiencyConfig(Section):
     )
     hjb_weight: float = Field(1.0, gt=0, description="Weight of the HJB residual of `hjb_sgm`.")
     iterations: int = Field(
-        500,
+        1000,
         ge=20,
         description="Optimiser steps of `sgm` and `hjb_sgm`; other arms get the time of `hjb_sgm`.",
     )

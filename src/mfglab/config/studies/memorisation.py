@@ -45,7 +45,7 @@ class MemorisationConfig(Section):
         description="Variances among which validation data choose the isotropic kernel.",
     )
     score_checkpoints: list[Annotated[int, Field(ge=1)]] = Field(
-        [200, 400, 800, 1600],
+        [300, 600, 1200, 2400],
         min_length=1,
         description="Steps at which the score model is measured; the last one ends training.",
     )
