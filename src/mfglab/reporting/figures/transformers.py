@@ -168,7 +168,9 @@ def sweep_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
     columns = min(4, max(1, len(sweeps)))
     figure, grid = _grid(-(-max(1, len(sweeps)) // columns), columns)
     for axes in grid.flat[len(sweeps) :]:
-        axes.set_visible(False)
+        axes.set_axis_off()
+    if not sweeps:
+        grid.flat[0].text(0.5, 0.5, "no sweep was run", ha="center", va="center")
     for axes, (task, name) in zip(grid.flat, sweeps, strict=False):
         part = runs[(runs["task"] == task) & (runs["sweep"] == name)]
         places = part.drop_duplicates("place").sort_values("place")
