@@ -200,3 +200,9 @@ def test_figures_show_every_task_arm_and_change(tmp_path):
     drawn = path_panels(paths, TASKS, ["baseline", "ot"])
     assert [axes.get_visible() for axes in drawn.axes] == [False, True]
     plt.close("all")
+
+
+def test_a_figure_without_sweeps_says_so():
+    none = sweep_curves(pd.DataFrame(columns=["task", "sweep"]), TASKS)
+    (words,) = [text.get_text() for axes in none.axes for text in axes.texts]
+    assert words == "no sweep was run"
