@@ -38,8 +38,10 @@ $(READY): requirements.lock pyproject.toml
 	  { echo "mfglab needs Python 3.11 or 3.12, got $$($(PYTHON) --version); set PYTHON=..." >&2; exit 1; }
 	@echo "Setting up $(VENV) (a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
+	@# Python compiles a module when it is first imported; compiling all of them takes as long as
+	@# the rest of the set-up.
 	@PIP_EXTRA_INDEX_URL="$${PIP_EXTRA_INDEX_URL:-} $(TORCH_INDEX)" \
-	  $(BIN)/python -m pip install --quiet "$(TORCH)" -r requirements.lock
+	  $(BIN)/python -m pip install --quiet --no-compile "$(TORCH)" -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $(READY)
 

@@ -258,6 +258,7 @@ def test_the_expanded_tree_is_plain_complete_and_valid():
     runs = tree.pop("runs")
     assert set(runs) == {"flow", "score"}
     assert tree.pop("depth_runs") == {}
+    assert tree.pop("depth_evaluations") == {}
     assert parse_config(tree) == config
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from mfglab.config import DepthRunConfig, TransformerTaskConfig
+from mfglab.config import DepthRunConfig, TransformersConfig, TransformerTaskConfig
 from mfglab.config.tasks import TaskDataConfig
 from mfglab.datasets.tasks.factory import build_task
 from mfglab.experiments.transformers.build import build_network
@@ -167,3 +167,13 @@ def test_arms_are_overlays_and_wrong_ones_are_named():
     sweep = {"arms": ["other"], "key": "weight", "values": [1]}
     with pytest.raises(ValidationError, match="'other' is no arm"):
         TransformerTaskConfig.model_validate(task | {"sweeps": {"lambda": sweep}})
+    whole = {
+        "evaluation": {"examples": 90, "attacked": 9},
+        "tasks": {"a": task, "b": task | {"evaluation": {"attacked": 3}}},
+    }
+    transformers = TransformersConfig.model_validate(whole)
+    found = {name: transformers.evaluation_of(name) for name in "ab"}
+    assert [(e.examples, e.attacked) for e in found.values()] == [(90, 9), (90, 3)]
+    whole["tasks"]["b"] = task | {"evaluation": {"attackd": 3}}
+    with pytest.raises(ValidationError, match=r"tasks\.b\.evaluation\.attackd: unknown key"):
+        TransformersConfig.model_validate(whole)

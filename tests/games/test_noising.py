@@ -24,6 +24,16 @@ PROCESSES = [
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=repr)
+def test_time_of_inverts_the_log_signal_to_noise(process):
+    s = torch.logspace(-4, 0, 41, dtype=torch.float64) * process.horizon
+    level = process.log_snr(s)
+    assert (level.diff() < 0).all()
+    torch.testing.assert_close(process.time_of(level), s, rtol=1e-9, atol=0)
+    single = process.time_of(level.float()).double()  # what training uses
+    torch.testing.assert_close(single, s, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=repr)
 def test_scale_and_variance_solve_their_equations(process):
     s = torch.linspace(0, process.horizon, 23, dtype=torch.float64, requires_grad=True)
     # Adding zero keeps a constant scale differentiable.

@@ -212,9 +212,9 @@ def test_drawn_times_have_uniform_log_signal_to_noise(process):
     model = make(ScoreModel, process)
     u = torch.linspace(0, 1, 997, dtype=DOUBLE)
     s = model.draw_times(u)
-    ends = model._log_snr(torch.tensor([process.horizon, model.s_min], dtype=DOUBLE))
+    ends = model.process.log_snr(torch.tensor([process.horizon, model.s_min], dtype=DOUBLE))
     expected = ends[0] + u * (ends[1] - ends[0])
-    torch.testing.assert_close(model._log_snr(s), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(model.process.log_snr(s), expected, atol=1e-6, rtol=0)
     assert s[0].item() == pytest.approx(process.horizon, rel=1e-6)
     assert s[-1].item() == pytest.approx(model.s_min, rel=1e-6)
     assert (s.diff() < 0).all()
@@ -297,7 +297,7 @@ def exact_dsm(model):
     twice the log signal-to-noise ratio, which is uniform.
     """
     span = torch.tensor([model.process.horizon, model.s_min], dtype=DOUBLE)
-    low, high = (2 * model._log_snr(span)).tolist()
+    low, high = (2 * model.process.log_snr(span)).tolist()
     softplus = lambda z: max(z, 0.0) + math.log1p(math.exp(-abs(z)))  # noqa: E731
     return (softplus(high) - softplus(low)) / (high - low)
 

@@ -19,11 +19,11 @@ from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
-    branch = f"transformers.tasks.{job.wildcards['task']}"
+    name, branch = job.wildcards["task"], f"transformers.tasks.{job.wildcards['task']}"
     manifests = job.inputs_of("manifest") if "manifest" in job.inputs else []
     task = load_task(job.config_value(f"{branch}.data"), manifests)
     read = TransformerEvaluationConfig.model_validate
-    evaluation = read(job.config_value("transformers.evaluation"))
+    evaluation = read(job.config_value(f"depth_evaluations.{name}"))
     hardness = Hardness(
         job.config_value(f"{branch}.corruptions"), job.config_value(f"{branch}.attacks")
     )

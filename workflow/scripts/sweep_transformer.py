@@ -20,7 +20,7 @@ with stage(snakemake) as job:
     runs = job.config_value(f"depth_runs.{name}")
     arms = {arm: DepthRunConfig.model_validate(runs[arm]) for arm in sweep.arms}
     read = TransformerEvaluationConfig.model_validate
-    evaluation = read(job.config_value("transformers.evaluation"))
+    evaluation = read(job.config_value(f"depth_evaluations.{name}"))
     work, device = Path(job.param("work")), job.config_value("device")
     rows = sweep_rows(task, arms, sweep, evaluation, job.config_value("seeds"), work, device)
     write_csv(pd.DataFrame(rows), job.output("table"))

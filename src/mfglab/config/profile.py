@@ -109,7 +109,8 @@ class Config(Section):
     def expanded(self) -> dict[str, Any]:
         """Plain data with all defaults filled in, and one branch for each training run.
 
-        The branches are ``runs.<model>.<dataset>`` and ``depth_runs.<task>.<arm>``.
+        The branches are ``runs.<model>.<dataset>``, ``depth_runs.<task>.<arm>`` and, with what is
+        measured on a task, ``depth_evaluations.<task>``.
 
         Rules name branches of this tree; the audit compares them with what a stage recorded.
         """
@@ -124,5 +125,9 @@ class Config(Section):
         tree["depth_runs"] = {
             name: {arm: task.arm(arm).model_dump(mode="json") for arm in task.arms}
             for name, task in self.transformers.tasks.items()
+        }
+        tree["depth_evaluations"] = {
+            name: self.transformers.evaluation_of(name).model_dump(mode="json")
+            for name in self.transformers.tasks
         }
         return tree

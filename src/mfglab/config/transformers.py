@@ -215,6 +215,12 @@ class TransformerTaskConfig(Section):
         "of the cloud's radius; for words and characters in deviations of the embedded state.",
     )
 
+    evaluation: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Overlay of `transformers.evaluation` for this task: an example of text holds "
+        "many predictions, so fewer of them do.",
+    )
+
     @property
     def trained(self) -> list[str]:
         """Arms that are trained."""
@@ -298,6 +304,25 @@ class TransformersConfig(Section):
             return tree
         kept = {name: task for name, task in tree["tasks"].items() if task is not None}
         return tree | {"tasks": kept}
+
+    def evaluation_of(self, task: str) -> TransformerEvaluationConfig:
+        """What is measured on a task: its overlay laid over ``evaluation``.
+
+        Raises:
+            ValueError: The overlay does not fit; names each offending key.
+        """
+        tree = merge(self.evaluation.model_dump(mode="json"), self.tasks[task].evaluation)
+        try:
+            return TransformerEvaluationConfig.model_validate(tree)
+        except ValidationError as error:
+            found = explain(error, tree, ("tasks", task, "evaluation"))
+            raise ValueError("\n  ".join(found)) from error
+
+    @model_validator(mode="after")
+    def _evaluations_are_valid(self) -> TransformersConfig:
+        for name in self.tasks:
+            self.evaluation_of(name)
+        return self
 
     @model_validator(mode="after")
     def _names_are_folders(self) -> TransformersConfig:

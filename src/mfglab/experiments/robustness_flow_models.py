@@ -75,11 +75,11 @@ def samplers(title: str, seed: int, solver: Solver, config: RobustnessFlowsConfi
 
 def _score_samplers(title: str, seed: int, model: ScoreModel, z: Tensor) -> list[Sampler]:
     """Clock: log signal-to-noise, as the model samples; dt has ``ds = -2 V/sigma^2 span dt``."""
-    process, span = model.process, model.snr_table[0] - model.snr_table[-1]
+    process, (low, high) = model.process, model.snr_range
 
     def clock(t: Tensor) -> tuple[Tensor, Tensor]:
         s = model.draw_times(t.reshape(1))[0]
-        return s, -2 * process.variance(s) / process.diffusion(s).square() * span
+        return s, -2 * process.variance(s) / process.diffusion(s).square() * (high - low)
 
     def velocity(t: Tensor, x: Tensor, share: float) -> Tensor:
         s, rate = clock(t)

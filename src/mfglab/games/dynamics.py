@@ -101,7 +101,7 @@ class Deterministic(ControlledDiffusion):
 class NoisingProcess(ABC):
     """Linear noising ``dY = -c(s) Y ds + sigma(s) dW``, hence ``Y_s = a(s) Y_0 + sqrt(V(s)) Z``.
 
-    The four hooks satisfy ``a' = -c a`` and ``V' = -2 c V + sigma^2``. Times ``s`` are numbers or
+    The hooks satisfy ``a' = -c a`` and ``V' = -2 c V + sigma^2``. Times ``s`` are numbers or
     tensors of shape () or (n,); results have the same shape.
     """
 
@@ -122,6 +122,14 @@ class NoisingProcess(ABC):
     @abstractmethod
     def diffusion(self, s: Time) -> Tensor:
         """Noise level sigma(s)."""
+
+    def log_snr(self, s: Time) -> Tensor:
+        """Log signal-to-noise ``log(a(s) / sqrt(V(s)))``; decreases in s."""
+        return self.scale(s).log() - 0.5 * self.variance(s).log()
+
+    @abstractmethod
+    def time_of(self, log_snr: Tensor) -> Tensor:
+        """Time s at which :meth:`log_snr` has the given values: its inverse."""
 
     def transition_scale(self, s0: Time, s1: Time) -> Tensor:
         """Factor on ``Y_{s0}`` in the law of ``Y_{s1}`` given ``Y_{s0}``, for s0 <= s1."""
@@ -171,6 +179,11 @@ class OrnsteinUhlenbeck(NoisingProcess):
         """The constant ``sqrt(sigma2)``."""
         return torch.full_like(as_time(s), math.sqrt(self.sigma2))
 
+    def time_of(self, log_snr: Tensor) -> Tensor:
+        """``log(1 + V / (a^2 V(oo))) / (2 rate)`` with ``V(oo) = sigma2 / (2 rate)``."""
+        share = torch.exp(-2 * log_snr) * (2 * self.rate / self.sigma2)
+        return torch.log1p(share) / (2 * self.rate)
+
 
 @dataclass(frozen=True)
 class VariancePreserving(NoisingProcess):
@@ -207,6 +220,12 @@ class VariancePreserving(NoisingProcess):
     def diffusion(self, s: Time) -> Tensor:
         """``sqrt(beta(s))``."""
         return self.beta(s).sqrt()
+
+    def time_of(self, log_snr: Tensor) -> Tensor:
+        """The root of ``B(s) = log(1 + V / a^2)``, a quadratic equation."""
+        integral = torch.log1p(torch.exp(-2 * log_snr))
+        slope = (self.beta_max - self.beta_min) / self.horizon
+        return 2 * integral / (self.beta_min + (self.beta_min**2 + 2 * slope * integral).sqrt())
 
 
 @dataclass(frozen=True)
@@ -245,6 +264,10 @@ class VarianceExploding(NoisingProcess):
         level = self.sigma_min * math.sqrt(self._growth)
         return level * torch.exp(0.5 * self._growth * as_time(s))
 
+    def time_of(self, log_snr: Tensor) -> Tensor:
+        """``log(1 + V / sigma_min^2)`` over its growth."""
+        return torch.log1p(torch.exp(-2 * log_snr) / self.sigma_min**2) / self._growth
+
 
 @dataclass(frozen=True)
 class HeatFlow(NoisingProcess):
@@ -271,6 +294,10 @@ class HeatFlow(NoisingProcess):
     def diffusion(self, s: Time) -> Tensor:
         """The constant ``beta``."""
         return torch.full_like(as_time(s), self.beta)
+
+    def time_of(self, log_snr: Tensor) -> Tensor:
+        """``V / beta^2``."""
+        return torch.exp(-2 * log_snr) / self.beta**2
 
 
 @dataclass(frozen=True)

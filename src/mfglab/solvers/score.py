@@ -91,15 +91,8 @@ class ScoreModel(ScoreNetwork):
 
         ``u = 0`` is the horizon, ``u = 1`` is ``s_min``.
         """
-        snr = self.snr_table.flip(0)  # increasing
-        target = snr[0] + u * (snr[-1] - snr[0])
-        right = torch.searchsorted(snr, target).clamp(1, len(snr) - 1)
-        left = right - 1
-        weight = (target - snr[left]) / (snr[right] - snr[left])
-        log_s = self.s_table.flip(0).log()
-        s = torch.lerp(log_s[left], log_s[right], weight).exp()
-        for _ in range(2):  # Newton: the kinks of the table would spoil the order of the flow
-            s = s + (target - self._log_snr(s)) * self._snr_clock(s)
+        low, high = self.snr_range
+        s = self.process.time_of(low + u * (high - low))
         return s.clamp(self.s_min, self.process.horizon)
 
     def _snr_clock(self, s: Tensor) -> Tensor:
@@ -193,7 +186,7 @@ class ScoreModel(ScoreNetwork):
 
     def reverse_grid(self, steps: int) -> Tensor:
         """Noising times T = s_0 > ... > s_steps = s_min, uniform in log signal-to-noise."""
-        u = torch.linspace(0, 1, steps + 1).to(self.s_table)
+        u = torch.linspace(0, 1, steps + 1).to(next(self.parameters()))
         return self.draw_times(u)
 
     def _reference(self, n: int, generator: torch.Generator) -> Tensor:
@@ -230,11 +223,11 @@ class ScoreModel(ScoreNetwork):
         keep_path: bool = False,
     ) -> Trajectory:
         # The clock r in [0, 1] is log signal-to-noise: stiffness near s_min is spread evenly.
-        span = self.snr_table[0] - self.snr_table[-1]
+        low, high = self.snr_range
 
         def field(r: Tensor, y: Tensor) -> Rates:
             s = self.draw_times(r.to(y).reshape(1))[0]
-            ds_dr = span * self._snr_clock(s)
+            ds_dr = (high - low) * self._snr_clock(s)
             if not with_divergence:
                 return Rates(self.flow_velocity(s, y) * ds_dr)
             velocity, divergence = self._flow_with_divergence(s, y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -120,13 +119,9 @@ class ScoreNetwork(Solver):
         self.s_min = s_min
         self.features = ScoreFeatures(dim, frequencies)
         self.net = silu_stack(self.features.size, width, depth, 1 if potential else dim, generator)
-        grid = torch.logspace(math.log10(s_min), math.log10(process.horizon), 513)
-        self.register_buffer("s_table", grid, persistent=False)
-        self.register_buffer("snr_table", self._log_snr(grid), persistent=False)
-        self.s_table: Tensor
-        self.snr_table: Tensor
-        low, high = float(self.snr_table[-1]), float(self.snr_table[0])
-        self.offset = TimeOffset(low, high) if offset and potential else None
+        # Log signal-to-noise at the horizon and at s_min.
+        self.snr_range = float(process.log_snr(process.horizon)), float(process.log_snr(s_min))
+        self.offset = TimeOffset(*self.snr_range) if offset and potential else None
 
     def psi(self, s: Tensor, x: Tensor) -> Tensor:
         """Learned ``log eta(s, x)`` up to a function of s; shape (n,). Potential models only."""
@@ -137,7 +132,7 @@ class ScoreNetwork(Solver):
         psi = -0.5 * x.square().sum(-1) / V + net * (V.sqrt() / std)
         if self.offset is None:
             return psi
-        added: Tensor = self.offset(self._log_snr(s))
+        added: Tensor = self.offset(self.process.log_snr(s))
         return psi + added - 0.5 * self.dim * V.log()
 
     def value(self, t: Tensor, x: Tensor) -> Tensor:
@@ -259,13 +254,10 @@ class ScoreNetwork(Solver):
 
     def _inputs(self, s: Tensor, x: Tensor) -> Tensor:
         V, _ = self._spread(s)
-        out: Tensor = self.features(x / V.sqrt()[:, None], self._log_snr(s))
+        out: Tensor = self.features(x / V.sqrt()[:, None], self.process.log_snr(s))
         return out
 
     def _spread(self, s: Tensor) -> tuple[Tensor, Tensor]:
         # Variance of the noised law for data of unit variance, and std of the noise.
         variance = self.process.variance(s)
         return self.process.scale(s).square() + variance, variance.sqrt()
-
-    def _log_snr(self, s: Tensor) -> Tensor:
-        return self.process.scale(s).log() - 0.5 * self.process.variance(s).log()

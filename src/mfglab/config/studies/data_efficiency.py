@@ -25,13 +25,13 @@ class DataEfficiencyConfig(Section):
     )
     hjb_weight: float = Field(1.0, gt=0, description="Weight of the HJB residual of `hjb_sgm`.")
     iterations: int = Field(
-        1000,
+        750,
         ge=20,
         description="Optimiser steps of `sgm` and `hjb_sgm`; other arms get the time of `hjb_sgm`.",
     )
     batch_size: int = Field(128, ge=1, description="Points a step.")
     width: int = Field(64, ge=1, description="Hidden width of the potential, three layers.")
     score_rate: float = Field(4e-3, gt=0, description="Learning rate of score models.")
-    particle_steps: int = Field(450, ge=1, description="Steps of the particles.")
+    particle_steps: int = Field(340, ge=1, description="Steps of the particles.")
     test_points: int = Field(1000, ge=64, description="Held-out points of W2 and score error.")
     nll_points: int = Field(256, ge=16, description="Held-out points of the likelihood.")
