@@ -15,7 +15,7 @@ class ContaminationConfig(SmallModels):
     """Outliers and noise in the training data, quality against the clean law."""
 
     iterations: int = Field(
-        100, ge=1, description="Optimiser steps of the flows that are simulated in training."
+        80, ge=1, description="Optimiser steps of the flows that are simulated in training."
     )
     n_train: int = Field(2_000, ge=16, description="Training points.")
     outlier_shares: list[Share] = Field(

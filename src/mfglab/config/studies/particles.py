@@ -10,7 +10,7 @@ from mfglab.config.base import Section
 class ParticleTraining(Section):
     """How particles and their discriminator move; the same in all arms of a study."""
 
-    steps: int = Field(350, ge=1, description="Particle steps.")
+    steps: int = Field(300, ge=1, description="Particle steps.")
     step: float = Field(0.5, gt=0, description="Time step at the start.")
     final_step: float = Field(
         0.05, gt=0, description="Time step at the end, reached geometrically."
