@@ -37,14 +37,19 @@ def test_figures_are_equal_byte_for_byte(tmp_path):
     assert len(digests) == 1
 
 
-def test_sample_grid_has_a_row_a_data_set_and_a_column_a_model():
+def test_sample_grid_has_the_data_before_the_models_and_fills_rows():
+    runs = [
+        *(run_arrays(model, "moons") for model in "ABC"),
+        *(run_arrays("A", dataset) for dataset in ("rings", "eight_gaussians", "rolls")),
+        run_arrays("C", "digits", dim=64),
+    ]
     with figure_style():
-        figure = sample_grid(
-            [run_arrays(), run_arrays("B", "rings"), run_arrays("C", "digits", dim=64)]
-        )
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert titles == ["test data", "A", "B"]
-    assert len(figure.axes) == 2 * 3
+        figure = sample_grid(runs)
+    titles = [axes.get_title() for axes in figure.axes]
+    first = ["moons\ntest data", "A", "B", "C"]
+    second = ["rings\ntest data", "A", "eight gaussians\ntest data", "A"]
+    assert titles == [*first, *second, "rolls\ntest data", "A", "", ""]
+    assert [axes.axison for axes in figure.axes[-2:]] == [False, False]
 
 
 def test_trajectories_mark_start_and_end():

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mfglab.reporting.figures.style import COLOURS, DATA_COLOUR, bare
+from mfglab.reporting.figures.style import COLOURS, DATA_COLOUR, bare, colours_of
 
 Array = NDArray[np.float64]
 
@@ -46,36 +46,51 @@ class RunArrays:
 
 
 def sample_grid(runs: Sequence[RunArrays]) -> Figure:
-    """Samples of every model beside the data: a row a data set, a column a model."""
+    """Samples of every model beside the data, data sets of few models side by side."""
     planar = [run for run in runs if run.planar]
-    datasets = list(dict.fromkeys(run.dataset for run in planar))
-    models = list(dict.fromkeys(run.model for run in planar))
-    shape = (len(datasets), len(models) + 1)
+    colours = colours_of(list(dict.fromkeys(run.model for run in planar)))
+    blocks = [
+        [run for run in planar if run.dataset == dataset]
+        for dataset in dict.fromkeys(run.dataset for run in planar)
+    ]
+    rows = _packed([len(block) + 1 for block in blocks])
+    columns = max(sum(len(blocks[k]) + 1 for k in row) for row in rows)
     figure, grid = plt.subplots(
-        *shape, figsize=(1.7 * shape[1], 1.75 * shape[0]), squeeze=False, layout="constrained"
+        len(rows),
+        columns,
+        figsize=(1.8 * columns, 2.1 * len(rows)),
+        squeeze=False,
+        layout="constrained",
     )
-    by_key = {(run.dataset, run.model): run for run in planar}
-    for i, dataset in enumerate(datasets):
-        data = next(run for run in planar if run.dataset == dataset).arrays["data"]
-        half = float(np.abs(data).max()) * 1.1
-        _cloud(grid[i, 0], data, half, DATA_COLOUR)
-        grid[i, 0].annotate(
-            dataset.replace("_", " "),
-            (-0.06, 0.5),
-            xycoords="axes fraction",
-            rotation=90,
-            ha="right",
-            va="center",
-        )
-        for j, model in enumerate(models, start=1):
-            run = by_key.get((dataset, model))
-            if run is None:
-                bare(grid[i, j])
-                continue
-            _cloud(grid[i, j], run.arrays["samples"], half, COLOURS[(j - 1) % len(COLOURS)])
-    for axes, title in zip(grid[0], ["test data", *models], strict=True):
-        axes.set_title(textwrap.fill(title, 18))
+    for line, row in zip(grid, rows, strict=True):
+        panels = iter(line)
+        for block in (blocks[k] for k in row):
+            data = block[0].arrays["data"]
+            half = float(np.abs(data).max()) * 1.1
+            axes = next(panels)
+            _cloud(axes, data, half, DATA_COLOUR)
+            name = block[0].dataset.replace("_", " ")
+            axes.set_title(f"{name}\ntest data", fontweight="bold")
+            for run, axes in zip(block, panels, strict=False):
+                _cloud(axes, run.arrays["samples"], half, colours[run.model])
+                axes.set_title(textwrap.fill(run.model, 17))
+        for axes in panels:
+            axes.set_axis_off()
     return figure
+
+
+def _packed(widths: Sequence[int]) -> list[list[int]]:
+    """Blocks of these widths in rows as wide as the widest: each in the first row with room."""
+    limit = max(widths)
+    rows: list[list[int]] = []
+    for k, width in enumerate(widths):
+        for row in rows:
+            if sum(widths[i] for i in row) + width <= limit:
+                row.append(k)
+                break
+        else:
+            rows.append([k])
+    return rows
 
 
 def trajectory_grid(runs: Sequence[RunArrays]) -> Figure:
