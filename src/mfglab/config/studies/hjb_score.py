@@ -44,7 +44,7 @@ class HjbScoreConfig(Section):
         description="Numbers of training points at which the residual is also penalised in a net "
         "without Fourier features: the control of what a small residual proves.",
     )
-    iterations: int = Field(1000, ge=20, description="Optimiser steps.")
+    iterations: int = Field(1500, ge=20, description="Optimiser steps.")
     batch_size: int = Field(128, ge=1, description="Points a step.")
     learning_rate: float = Field(4e-3, gt=0, description="Initial learning rate, cosine decay.")
     width: int = Field(64, ge=1, description="Hidden width of the potential, three layers.")
