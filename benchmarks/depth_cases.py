@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from torch.nn import functional
 from mfglab.networks.transformers.gpt import GptSize, gpt
 from mfglab.networks.transformers.parts import Parts
 from mfglab.networks.transformers.vit import VitSize, vit
-from mfglab.solvers.base import Loss
 from mfglab.solvers.continuous_depth import ContinuousDepth, DepthTransformer, Penalty, Velocity
 from mfglab.solvers.depth_solver import DepthSolver
 
@@ -100,23 +98,6 @@ def depth_solver(
         checkpoint=checkpoint,
     )
     return DepthSolver(DepthTransformer(parts.embedding, depth, parts.head), weight)
-
-
-class TimedSolver(DepthSolver):
-    """A solver that notes when the loss of each step begins."""
-
-    def __init__(self, solver: DepthSolver) -> None:
-        super().__init__(solver.network, solver.weight)
-        self.begun: list[float] = []
-
-    def loss(self, x: tuple[Tensor, Tensor], generator: torch.Generator) -> Loss:
-        """The loss as it is."""
-        self.begun.append(time.perf_counter())
-        return super().loss(x, generator)
-
-    def seconds_per_step(self) -> float:
-        """Mean wall time of a step, all that lies between two losses, from the first step on."""
-        return (self.begun[-1] - self.begun[0]) / (len(self.begun) - 1)
 
 
 def disagreement(losses: list[Callable[[], Tensor]], networks: list[nn.Module]) -> float:

@@ -7,23 +7,18 @@ must end with the same weights, bit for bit.
 from __future__ import annotations
 
 import argparse
-import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from depth_cases import CASES, Case, TimedSolver, depth_solver
+from depth_cases import CASES, Case, depth_solver
+from loops import SEED, by_fit, by_hand
 from measuring import paired_measurements, use_threads, write_csv
 
 from mfglab.config import TrainingConfig
-from mfglab.training.batches import RandomBatches
-from mfglab.training.fit import fit
-from mfglab.training.module import learning_rate_factor
+from mfglab.solvers.depth_solver import DepthSolver
 from mfglab.training.seeds import stream
-
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -41,40 +36,19 @@ def settings(case: Case, iterations: int) -> TrainingConfig:
     return TrainingConfig(iterations=iterations, batch_size=case.batch, val_every=iterations)
 
 
-def by_fit(case: Case, training: TrainingConfig) -> TimedSolver:
-    """Train through ``fit``."""
-    solver, examples = TimedSolver(depth_solver(case.parts(), 1)), case.examples()
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder) / "work"
-        fit(
-            solver,
-            examples,
-            examples,
-            training,
-            seed=SEED,
-            folder=work,
-            device="cpu",
-            progress=False,
-        )
-    return solver
+def through_fit(case: Case, training: TrainingConfig) -> tuple[DepthSolver, float]:
+    """The solver trained by ``fit``, and the time of a step."""
+    solver, examples = depth_solver(case.parts(), 1), case.examples()
+    return solver, by_fit(solver, examples, examples, training)
 
 
-def by_hand(case: Case, training: TrainingConfig) -> TimedSolver:
+def written_out(case: Case, training: TrainingConfig) -> tuple[DepthSolver, float]:
     """The same optimisation in one short loop."""
-    solver = TimedSolver(depth_solver(case.parts(), 1))
-    batches = RandomBatches(case.examples(), case.batch, training.iterations, SEED)
-    noise = stream("noise", SEED, 0)
-    optimizer = torch.optim.Adam(solver.parameters(), lr=training.learning_rate, fused=True)
-    for step, batch in enumerate(batches):
-        for group in optimizer.param_groups:
-            group["lr"] = training.learning_rate * learning_rate_factor(training, step)
-        optimizer.zero_grad()
-        total = solver.loss(batch, noise).total
-        if not math.isfinite(total.item()):
-            raise FloatingPointError(f"the loss is {total.item()} at step {step}")
-        total.backward()
-        optimizer.step()
-    return solver
+    solver, noise = depth_solver(case.parts(), 1), stream("noise", SEED, 0)
+    seconds = by_hand(
+        solver, case.examples(), training, lambda batch: solver.loss(batch, noise).total
+    )
+    return solver, seconds
 
 
 def measure(name: str, iterations: int, seconds: float) -> Row:
@@ -85,10 +59,11 @@ def measure(name: str, iterations: int, seconds: float) -> Row:
     """
     case = CASES[name]
     training = settings(case, iterations)
-    ends = [list(train(case, training).parameters()) for train in (by_fit, by_hand)]
+    loops = (through_fit, written_out)
+    ends = [list(train(case, training)[0].parameters()) for train in loops]
     if not all(torch.equal(a, b) for a, b in zip(*ends, strict=True)):
         raise RuntimeError(f"{name}: fit and the loop written out end with different weights")
-    sides = [lambda t=train: t(case, training).seconds_per_step() for train in (by_fit, by_hand)]
+    sides = [lambda t=train: t(case, training)[1] for train in loops]
     ours, bare = paired_measurements(sides, seconds, repeats=5)
     return Row(name, ours, bare, ours - bare)
 

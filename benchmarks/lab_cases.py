@@ -8,13 +8,12 @@ everything around them is a plain loop.
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
+from loops import SEED, Laps, by_fit, by_hand
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -32,13 +31,8 @@ from mfglab.solvers.proximal import ProximalFlow
 from mfglab.solvers.regularisers import HjbResidual
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
-from mfglab.training.batches import RandomBatches
-from mfglab.training.fit import fit
-from mfglab.training.module import learning_rate_factor
 from mfglab.training.seeds import stream
 from mfglab.trajectories.divergence import rademacher
-
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -62,23 +56,6 @@ class Case:
     written: Callable[[int], Outcome]
 
 
-class Laps:
-    """Times of the steps of a loop."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-
-    def __call__(self, *_: object) -> None:
-        """A step begins or ends."""
-        self.times.append(time.perf_counter())
-
-    def seconds(self) -> float:
-        """Mean time between two calls, NaN after a single one."""
-        if len(self.times) < 2:
-            return math.nan
-        return (self.times[-1] - self.times[0]) / (len(self.times) - 1)
-
-
 def flat(module: nn.Module) -> Tensor:
     """All weights in one row."""
     return torch.cat([p.detach().flatten() for p in module.parameters()])
@@ -87,40 +64,20 @@ def flat(module: nn.Module) -> Tensor:
 # ------------------------------------------------------------------------------------ with fit
 
 
-def by_fit(solver: Solver, x: Tensor, batch_size: int, steps: int) -> Outcome:
-    """Train through ``fit``; a lap begins with each loss."""
-    laps, loss = Laps(), solver.loss
-
-    def timed(batch: Tensor, generator: torch.Generator) -> object:
-        laps()
-        return loss(batch, generator)
-
-    solver.loss = timed  # type: ignore[method-assign,assignment]
-    training = TrainingConfig(iterations=steps, batch_size=batch_size, val_every=steps)
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder) / "work"
-        fit(solver, x, x[:50], training, seed=SEED, folder=work, progress=False)
-    return Outcome(flat(solver), laps.seconds())
+def _training(batch_size: int, steps: int) -> TrainingConfig:
+    return TrainingConfig(iterations=steps, batch_size=batch_size, val_every=steps)
 
 
-def by_hand(
+def _through_fit(solver: Solver, x: Tensor, batch_size: int, steps: int) -> Outcome:
+    seconds = by_fit(solver, x, x[:50], _training(batch_size, steps))
+    return Outcome(flat(solver), seconds)
+
+
+def _written_out(
     solver: Solver, x: Tensor, batch_size: int, steps: int, loss: Callable[[Tensor], Tensor]
 ) -> Outcome:
-    """Adam with a cosine on ``loss``, written out."""
-    laps = Laps()
-    training = TrainingConfig(iterations=steps, batch_size=batch_size, val_every=steps)
-    adam = torch.optim.Adam(solver.parameters(), lr=training.learning_rate, fused=True)
-    for step, batch in enumerate(RandomBatches(x, batch_size, steps, SEED)):
-        laps()
-        for group in adam.param_groups:
-            group["lr"] = training.learning_rate * learning_rate_factor(training, step)
-        adam.zero_grad()
-        total = loss(batch)
-        if not math.isfinite(total.item()):
-            raise FloatingPointError(f"the loss is {total.item()} at step {step}")
-        total.backward()
-        adam.step()
-    return Outcome(flat(solver), laps.seconds())
+    seconds = by_hand(solver, x, _training(batch_size, steps), loss)
+    return Outcome(flat(solver), seconds)
 
 
 # ------------------------------------------------------------------- score model with HJB term
@@ -142,7 +99,7 @@ def _hjb_model(dim: int) -> ScoreModel:
 def hjb_by_fit(steps: int) -> Outcome:
     """Denoising score matching with the squared HJB residual, 64-D digits."""
     x = _digits()
-    return by_fit(_hjb_model(x.shape[1]), x, 128, steps)
+    return _through_fit(_hjb_model(x.shape[1]), x, 128, steps)
 
 
 def hjb_by_hand(steps: int) -> Outcome:
@@ -166,7 +123,7 @@ def hjb_by_hand(steps: int) -> Outcome:
         residual = v * (D.time - pull - D.laplacian - slope.square().sum(1))
         return (std * slope + z).square().mean() + _WEIGHT * residual.square().mean()
 
-    return by_hand(model, x, 128, steps, loss)
+    return _written_out(model, x, 128, steps, loss)
 
 
 # ----------------------------------------------------------------------------------------- WPO
@@ -184,7 +141,7 @@ def _kernels(count: int = 1000) -> tuple[KernelScoreModel, Tensor]:
 def wpo_by_fit(steps: int) -> Outcome:
     """Implicit score matching of 1,000 kernels with learned precisions, two moons."""
     model, x = _kernels()
-    return by_fit(model, x, 64, steps)
+    return _through_fit(model, x, 64, steps)
 
 
 def wpo_by_hand(steps: int) -> Outcome:
@@ -207,7 +164,7 @@ def wpo_by_hand(steps: int) -> Outcome:
         laplacian = (q * (pull.square().sum(2) - trace)).sum(1)
         return (2 * laplacian - score.square().sum(1)).mean()
 
-    return by_hand(model, x, 64, steps, loss)
+    return _written_out(model, x, 64, steps, loss)
 
 
 # ----------------------------------------------------------------------------------- particles

@@ -8,13 +8,13 @@ Lightning. Validation and checkpoints are on neither side.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from depth_cases import AGREEMENT, CASES, Case, TimedSolver, depth_solver, disagreement
+from depth_cases import AGREEMENT, CASES, Case, depth_solver, disagreement
+from loops import by_fit
 from measuring import paired_measurements, use_threads, write_csv
 from plain_gpt import BETAS, CLIP, LEARNING_RATE, WEIGHT_DECAY, PlainGpt, seconds_per_step
 from torch import Tensor
@@ -23,7 +23,6 @@ from mfglab.config import TrainingConfig
 from mfglab.networks.transformers.gpt import GptSize
 from mfglab.solvers.continuous_depth import Velocity
 from mfglab.solvers.depth_solver import DepthSolver
-from mfglab.training.fit import fit
 
 NAMES = {
     "embedding.tokens": "wte",
@@ -109,12 +108,8 @@ def library_seconds(case: Case, steps: int, text: Tensor, iterations: int) -> fl
         gradient_clip=CLIP,
         val_every=iterations,
     )
-    solver = TimedSolver(library_model(case, steps))
     val = examples[0][: case.batch], examples[1][: case.batch]
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder) / "work"
-        fit(solver, examples, val, training, seed=0, folder=work, device="cpu", progress=False)
-    return solver.seconds_per_step()
+    return by_fit(library_model(case, steps), examples, val, training)
 
 
 def measure(name: str, steps: int, iterations: int, seconds: float) -> Row:

@@ -95,6 +95,6 @@ def test_fit_ends_with_the_weights_of_the_loop_written_out(load, tmp_path: Path)
 
 def test_another_optimisation_than_that_of_fit_is_noticed(load, monkeypatch: pytest.MonkeyPatch):
     module = load("fit_overhead")
-    monkeypatch.setattr(module, "learning_rate_factor", lambda training, step: 1.0)
+    monkeypatch.setattr(load("loops"), "learning_rate_factor", lambda training, step: 1.0)
     with pytest.raises(RuntimeError, match="different weights"):
         module.main([*TINY, "--iterations", "5"])
