@@ -18,6 +18,9 @@ _FOREIGN = shutil.ignore_patterns(
     ".venv", ".git", ".snakemake", "results", "data", "__pycache__", "*.egg-info", ".*_cache"
 )
 
+#: Seconds after which a call is taken to hang; several times what the longest takes on a slow day.
+HANGS = 3000
+
 
 def project_files() -> list[Path] | None:
     """Files that git tracks or would track, relative to the root; None without git."""
@@ -52,9 +55,13 @@ class Tree:
         return os.environ | threads | {"PYTHONPATH": str(self.root / "src"), "PATH": path}
 
     def call(self, *words: str, stdin: str = "") -> Done:
-        """``python -m`` words, output and errors in one stream."""
+        """``python -m`` words."""
+        return self.run("-m", *words, stdin=stdin)
+
+    def run(self, *words: str, stdin: str = "") -> Done:
+        """``python`` words, output and errors in one stream."""
         done = subprocess.run(
-            [sys.executable, "-m", *words],
+            [sys.executable, *words],
             cwd=self.root,
             env=self.env,
             input=stdin,
@@ -62,7 +69,7 @@ class Tree:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=850,
+            timeout=HANGS,
         )
         return Done(done.returncode, done.stdout)
 
