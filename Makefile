@@ -58,7 +58,7 @@ audit: $(READY)
 	snakemake audit --cores 1 $(SNAKEMAKE_ARGS) --quiet all
 
 test: $(READY)
-	OMP_NUM_THREADS=1 python -m pytest --quiet -n auto --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest --quiet -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	ruff check

@@ -21,7 +21,7 @@ from mfglab.experiments.memorisation_arms import (
     empirical,
     isotropic,
 )
-from mfglab.experiments.train import save_trained, train
+from mfglab.experiments.train import save_trained, train_seeds
 from mfglab.experiments.trained import load_trained
 from mfglab.reporting.figures.memorisation import memorisation_figure
 from mfglab.reporting.figures.style import figure_style, save
@@ -141,7 +141,7 @@ def test_the_solver_kind_goes_through_training_storage_and_evaluation(tmp_path):
     }
     run = RunConfig.model_validate(settings)
     splits = split_law(TwoSpirals(), 200, 64, 200, seed=0)
-    result = train(splits, run, 0, tmp_path / "work", "cpu")
+    result = train_seeds(splits, run, [0], tmp_path / "work", "cpu")[0]
     save_trained(tmp_path / "model.safetensors", result, run, 0)
     solver = load_trained(tmp_path / "model.safetensors").solver
     assert torch.equal(solver.centres, result.solver.centres)

@@ -5,7 +5,7 @@ import torch
 from mfglab.config import RunConfig
 from mfglab.datasets.mixtures import mixture_2d
 from mfglab.datasets.splits import Splits
-from mfglab.experiments.train import save_trained, train, train_seeds
+from mfglab.experiments.train import save_trained, train_seeds
 from mfglab.experiments.trained import load_trained
 from mfglab.solvers.otflow import OtFlow
 from mfglab.training.checkpoints import CheckpointError
@@ -24,8 +24,12 @@ def splits():
     return Splits(*x, mean=np.zeros(2), std=np.ones(2))
 
 
+def one(run, seed, work, law=None):
+    return train_seeds(splits(), run, [seed], work, "cpu", law)[seed]
+
+
 def test_a_trained_model_is_rebuilt_from_its_checkpoint(tmp_path):
-    result = train(splits(), RUN, 3, tmp_path / "work", "cpu")
+    result = one(RUN, 3, tmp_path / "work")
     save_trained(tmp_path / "model.safetensors", result, RUN, 3)
     loaded = load_trained(tmp_path / "model.safetensors")
     x = torch.randn(5, 2)
@@ -41,44 +45,59 @@ def same(a, b):
     assert a.history == b.history
 
 
+def test_a_seed_does_not_depend_on_the_seeds_trained_with_it(tmp_path):
+    first = train_seeds(splits(), RUN, [4, 1], tmp_path / "first", "cpu")
+    second = train_seeds(splits(), RUN, [0, 2, 4], tmp_path / "second", "cpu")
+    assert (list(first), list(second)) == ([4, 1], [0, 2, 4])
+    same(first[4], second[4])
+    assert first[4].history != first[1].history
+
+
+DEEP = RUN.model_copy(update={"solver": RUN.solver.model_copy(update={"depth": 3})})
+"""Trained one seed after the other: only two layers are stacked."""
+
+
 def test_a_seed_does_not_depend_on_the_seeds_trained_before_it(tmp_path):
-    together = train_seeds(splits(), RUN, [4, 1], tmp_path / "together", "cpu")
-    assert list(together) == [4, 1]
-    for seed, result in together.items():
-        same(result, train(splits(), RUN, seed, tmp_path / "alone", "cpu"))
-    assert together[4].history != together[1].history
+    both = train_seeds(splits(), DEEP, [4, 1], tmp_path / "both", "cpu")
+    for seed, result in both.items():
+        same(result, one(DEEP, seed, tmp_path / "alone"))
 
 
 @pytest.fixture
 def plug(monkeypatch):
     """Counts the steps of training, and ends the one of its choice."""
-    steps, loss = {"done": 0, "last": None}, OtFlow.loss
+    steps, losses = {"done": 0, "last": None}, OtFlow.training_losses
 
-    def counted(self, x, generator):
+    def counted(self, x, generators):
         if steps["done"] == steps["last"]:
             raise RuntimeError("pulled the plug")
         steps["done"] += 1
-        return loss(self, x, generator)
+        return losses(self, x, generators)
 
-    monkeypatch.setattr(OtFlow, "loss", counted)
+    monkeypatch.setattr(OtFlow, "training_losses", counted)
     return steps
 
 
-def test_an_interruption_costs_no_seed_that_is_done(tmp_path, plug):
-    whole = train_seeds(splits(), RUN, [0, 1], tmp_path / "whole", "cpu")
-    assert plug["done"] == 8
-    plug |= {"done": 0, "last": 7}  # in the fourth step of the second seed, validated after two
+@pytest.mark.parametrize(
+    ("run", "steps", "last"),
+    [(RUN, 4, 3), (DEEP, 8, 7)],  # in the step after next of a validation
+    ids=["together", "one after the other"],
+)
+def test_an_interruption_costs_no_step_before_the_last_validation(tmp_path, plug, run, steps, last):
+    whole = train_seeds(splits(), run, [0, 1], tmp_path / "whole", "cpu")
+    assert plug["done"] == steps
+    plug |= {"done": 0, "last": last}
     with pytest.raises(RuntimeError, match="pulled the plug"):
-        train_seeds(splits(), RUN, [0, 1], tmp_path / "work", "cpu")
+        train_seeds(splits(), run, [0, 1], tmp_path / "work", "cpu")
     plug |= {"done": 0, "last": None}
-    resumed = train_seeds(splits(), RUN, [0, 1], tmp_path / "work", "cpu")
+    resumed = train_seeds(splits(), run, [0, 1], tmp_path / "work", "cpu")
     assert plug["done"] == 2
     for seed in (0, 1):
         same(resumed[seed], whole[seed])
 
 
 def test_weights_that_do_not_fit_are_refused(tmp_path):
-    result = train(splits(), RUN, 0, tmp_path / "work", "cpu")
+    result = one(RUN, 0, tmp_path / "work")
     wider = RUN.model_copy(update={"solver": RUN.solver.model_copy(update={"width": 9})})
     save_trained(tmp_path / "model.safetensors", result, wider, 0)
     with pytest.raises(CheckpointError, match=r"model\.safetensors do not fit"):
@@ -101,7 +120,7 @@ def test_score_models_are_rebuilt_without_their_law_or_their_data(tmp_path, solv
             "training": {"iterations": 4, "val_every": 2, "batch_size": 16},
         }
     )
-    result = train(splits(), run, 3, tmp_path / "work", "cpu", mixture_2d().density())
+    result = one(run, 3, tmp_path / "work", mixture_2d().density())
     save_trained(tmp_path / "model.safetensors", result, run, 3)
     loaded = load_trained(tmp_path / "model.safetensors")
     x = torch.randn(5, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from mfglab.config import SmallModels, SolverConfig, TrainingConfig
 from mfglab.datasets.splits import Splits
 from mfglab.solvers.base import Solver
 from mfglab.solvers.factory import build_solver
-from mfglab.training.fit import fit
+from mfglab.training.fit import fit_all
 from mfglab.training.seeds import stream
 
 
@@ -46,21 +46,26 @@ class Arm:
         return TrainingConfig.model_validate(settings)
 
 
-def train_arm(arm: Arm, splits: Splits, sizes: SmallModels, seed: int) -> Solver:
-    """Train one arm; the best weights on validation data, in float64.
+def train_arm(
+    arm: Arm, splits: Sequence[Splits], sizes: SmallModels, seeds: Sequence[int]
+) -> list[Solver]:
+    """Train one arm on some data sets with a seed each; the best weights, in float64.
 
     All arms of a seed share the stream of initial weights, batches and noise.
     """
     config: SolverConfig = TypeAdapter(SolverConfig).validate_python(dict(arm.solver))
-    solver = build_solver(config, splits.train.shape[1], stream("weights", seed))
+    dims = [data.train.shape[1] for data in splits]
     with tempfile.TemporaryDirectory() as folder:
-        result = fit(
-            solver,
-            torch.from_numpy(splits.train).float(),
-            torch.from_numpy(splits.val).float(),
+        results = fit_all(
+            [
+                build_solver(config, d, stream("weights", s))
+                for d, s in zip(dims, seeds, strict=True)
+            ],
+            [torch.from_numpy(data.train).float() for data in splits],
+            [torch.from_numpy(data.val).float() for data in splits],
             arm.training_config(sizes),
-            seed=seed,
-            folder=Path(folder) / "work",
+            seeds=seeds,
+            folder=Path(folder),
             progress=False,
         )
-    return result.solver.double().eval()
+    return [result.solver.double().eval() for result in results]

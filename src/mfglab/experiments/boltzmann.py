@@ -36,11 +36,11 @@ def boltzmann(config: BoltzmannStudyConfig, seeds: list[int]) -> list[dict[str, 
         well from 1/2), ``w2`` to exact samples, ``kinetic`` and ``straightness``.
     """
     rows: list[dict[str, float | str]] = []
-    for seed in seeds:
-        splits = base_samples(config, seed)
-        for name, changes in ARMS.items():
-            arm = Arm(solver_settings(config, changes), _TRAINING)
-            solver = train_arm(arm, splits, config, seed)
+    data = [base_samples(config, seed) for seed in seeds]
+    for name, changes in ARMS.items():
+        arm = Arm(solver_settings(config, changes), _TRAINING)
+        solvers = train_arm(arm, data, config, seeds)
+        for seed, splits, solver in zip(seeds, data, solvers, strict=True):
             assert isinstance(solver, BoltzmannGenerator)
             rows.append({"arm": name, "seed": seed, **measure(solver, splits, config, seed)})
     return rows

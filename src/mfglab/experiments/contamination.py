@@ -7,7 +7,8 @@ what it was shown would score that.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -72,16 +73,37 @@ def contamination(config: ContaminationConfig, seeds: list[int]) -> list[dict[st
         itself has from the clean one, less that of two clean samples. NaN where there is nothing
         to amplify.
     """
+    cases = [
+        Case.make(config, condition, seed) for seed in seeds for condition in conditions(config)
+    ]
+    samples = samples_of(config, cases)
     rows: list[dict[str, float | str]] = []
     for seed in seeds:
-        clean = split_law(Moons(), config.n_train, config.n_val, config.n_test, seed=2304 + seed)
         distances = {
-            (name, condition): distance
-            for condition in conditions(config)
-            for name, distance in distances_of(config, clean, condition, seed).items()
+            (name, case.condition): against(
+                drawn[k], case.splits.test.astype(np.float64), config.transport_points
+            )
+            for k, case in enumerate(cases)
+            if case.seed == seed
+            for name, drawn in samples.items()
         }
         rows += [row(key, seed, distances) for key in distances]
     return rows
+
+
+@dataclass(frozen=True)
+class Case:
+    """Data of one seed under one condition; test points are clean."""
+
+    condition: Condition
+    seed: int
+    splits: Splits
+
+    @classmethod
+    def make(cls, config: ContaminationConfig, condition: Condition, seed: int) -> Case:
+        """Draw and contaminate them."""
+        clean = split_law(Moons(), config.n_train, config.n_val, config.n_test, seed=2304 + seed)
+        return cls(condition, seed, contaminated(clean, condition, seed))
 
 
 def conditions(config: ContaminationConfig) -> list[Condition]:
@@ -103,22 +125,24 @@ def contaminated(splits: Splits, condition: Condition, seed: int) -> Splits:
     return replace(splits, train=train, val=val)
 
 
-def distances_of(
-    config: ContaminationConfig, clean: Splits, condition: Condition, seed: int
-) -> dict[str, TransportDistances]:
-    """Every arm under one condition, and the contaminated data, against clean test points."""
-    splits = contaminated(clean, condition, seed)
-    samples = {DATA: splits.train.astype(np.float64)}
+def samples_of(config: ContaminationConfig, cases: Sequence[Case]) -> dict[str, list[Points]]:
+    """Samples of every arm in every case, and the contaminated data."""
+    n = 2 * config.transport_points
+    samples = {DATA: [case.splits.train.astype(np.float64) for case in cases]}
+    data, seeds = [case.splits for case in cases], [case.seed for case in cases]
     for name, arm in ARMS.items():
-        solver = train_arm(_with_few_centres(arm, config), splits, config, seed)
+        solvers = train_arm(_with_few_centres(arm, config), data, config, seeds)
         with torch.no_grad():
-            drawn = solver.sample(2 * config.transport_points, stream("samples", seed)).numpy()
-        samples[name] = drawn
-    points, count = torch.from_numpy(splits.train), 2 * config.transport_points
-    cloud = fit_particles(points, seed, count, config.particle_steps)
-    samples[PARTICLES] = cloud.particles.numpy()
-    test = clean.test.astype(np.float64)
-    return {name: against(x, test, config.transport_points) for name, x in samples.items()}
+            samples[name] = [
+                solver.sample(n, stream("samples", seed)).numpy()
+                for solver, seed in zip(solvers, seeds, strict=True)
+            ]
+    samples[PARTICLES] = []
+    for case in cases:
+        points = torch.from_numpy(case.splits.train)
+        cloud = fit_particles(points, case.seed, n, config.particle_steps)
+        samples[PARTICLES].append(cloud.particles.numpy())
+    return samples
 
 
 def _with_few_centres(arm: Arm, config: ContaminationConfig) -> Arm:

@@ -47,17 +47,19 @@ def run_data_efficiency(config: DataEfficiencyConfig, seeds: Sequence[int]) -> l
     n = config.test_points
     for name in config.laws:
         law = LAWS[name]()
+        tests, floors, tasks = {}, {}, []
         for seed in seeds:
             pool = law.sample(max(config.n_train), stream(f"efficiency data {name}", seed))
-            test = law.sample(2 * n, stream(f"efficiency test {name}", seed))
-            floor = sampled_w2(test[n:], test[:n])
-            for n_train in config.n_train:
-                for arm in config.arms:
-                    model = ARMS[arm].train(Task(pool[:n_train], config, seed))
-                    found = measure(model, law, test, config, seed, ARMS[arm].likelihood)
-                    found["w2_ratio"] = found["w2"] / floor
-                    row: Row = {"arm": arm, "law": name, "n_train": n_train, "seed": seed}
-                    rows.append({**row, **found})
+            tests[seed] = law.sample(2 * n, stream(f"efficiency test {name}", seed))
+            floors[seed] = sampled_w2(tests[seed][n:], tests[seed][:n])
+            tasks += [Task(pool[:n_train], config, seed) for n_train in config.n_train]
+        for arm in config.arms:
+            for task, model in zip(tasks, ARMS[arm].train(tasks), strict=True):
+                seed = task.seed
+                found = measure(model, law, tests[seed], config, seed, ARMS[arm].likelihood)
+                found["w2_ratio"] = found["w2"] / floors[seed]
+                row: Row = {"arm": arm, "law": name, "n_train": len(task.x), "seed": seed}
+                rows.append({**row, **found})
     return rows
 
 

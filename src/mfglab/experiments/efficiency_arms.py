@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
 from mfglab.config import DataEfficiencyConfig
 from mfglab.experiments.nonparametric import ParticleCloud, fit_kernels, fit_particles
-from mfglab.experiments.score_fits import COST_RATIO, ScoreFit, fit_quietly, fit_score
+from mfglab.experiments.score_fits import COST_RATIO, ScoreFit, fit_quietly, fit_scores
 from mfglab.solvers.base import Solver
 from mfglab.solvers.nonlinear_score import NonlinearScoreModel
 from mfglab.solvers.otflow import OtFlow
@@ -46,81 +47,99 @@ class Arm:
     """A model of the comparison.
 
     Args:
-        train: Returns the trained model, which has :meth:`Solver.sample`.
+        train: Returns the trained model of each task, which has :meth:`Solver.sample`. The tasks
+            have the same settings.
         likelihood: Whether :meth:`Solver.log_prob` is defined.
     """
 
-    train: Callable[[Task], Solver | ParticleCloud]
+    train: Callable[[Sequence[Task]], Sequence[Solver | ParticleCloud]]
     likelihood: bool = True
 
 
-def train_sgm(task: Task) -> Solver:
+def train_sgm(tasks: Sequence[Task]) -> Sequence[Solver]:
     """Plain denoising score matching."""
-    return fit_score(task.x, task.score_fit(), task.seed)
+    return _fit_scores(tasks, tasks[0].score_fit())
 
 
-def train_sgm_time(task: Task) -> Solver:
+def train_sgm_time(tasks: Sequence[Task]) -> Sequence[Solver]:
     """Plain denoising score matching for the time of the regularised model."""
-    long = round(task.config.iterations * COST_RATIO["residual"])
-    return fit_score(task.x, replace(task.score_fit(), iterations=long), task.seed)
+    long = round(tasks[0].config.iterations * COST_RATIO["residual"])
+    return _fit_scores(tasks, replace(tasks[0].score_fit(), iterations=long))
 
 
-def train_hjb_sgm(task: Task) -> Solver:
+def train_hjb_sgm(tasks: Sequence[Task]) -> Sequence[Solver]:
     """Score matching with the HJB residual as regulariser."""
-    how = replace(task.score_fit(), regulariser=HjbResidual(task.config.hjb_weight))
-    return fit_score(task.x, how, task.seed)
+    penalty = HjbResidual(tasks[0].config.hjb_weight)
+    return _fit_scores(tasks, replace(tasks[0].score_fit(), regulariser=penalty))
 
 
-def train_otflow(task: Task) -> Solver:
+def _fit_scores(tasks: Sequence[Task], how: ScoreFit) -> Sequence[Solver]:
+    return fit_scores([task.x for task in tasks], how, [task.seed for task in tasks])
+
+
+def train_otflow(tasks: Sequence[Task]) -> Sequence[Solver]:
     """OT-Flow with the settings of its toy problems, for the time of the regularised model."""
-    config = task.config
+    config = tasks[0].config
     iterations = max(1, round(config.iterations * COST_RATIO["residual"] / _OTFLOW_COST))
-    model = OtFlow(
-        task.x.shape[1],
-        terminal_weight=8.0,
-        hjb_weight=1.0,
-        steps=4,
-        steps_val=12,
-        generator=stream("weights", task.seed),
-    )
+    models = [
+        OtFlow(
+            task.x.shape[1],
+            terminal_weight=8.0,
+            hjb_weight=1.0,
+            steps=4,
+            steps_val=12,
+            generator=stream("weights", task.seed),
+        )
+        for task in tasks
+    ]
     settings = {"iterations": iterations, "batch_size": config.batch_size, "learning_rate": 0.05}
-    settings |= {"val_every": iterations}
-    points = task.x.float()
-    fit_quietly(model, points, points[: config.batch_size], settings, task.seed)
-    return model
+    _fit_to_the_end(models, tasks, settings)
+    return models
 
 
-def train_ndsm(task: Task) -> Solver:
+def train_ndsm(tasks: Sequence[Task]) -> Sequence[Solver]:
     """Score matching with nonlinear noising, as many steps as `sgm`; its paths cost extra."""
-    config = task.config
-    points = task.x.float()
-    model = NonlinearScoreModel(
-        points.shape[1],
-        components=min(8, len(points) // 5),
-        width=config.width,
-        generator=stream("weights", task.seed),
-    )
+    config = tasks[0].config
+    models = [
+        NonlinearScoreModel(
+            task.x.shape[1],
+            components=min(8, len(task.x) // 5),
+            width=config.width,
+            generator=stream("weights", task.seed),
+        )
+        for task in tasks
+    ]
     settings = {
         "iterations": config.iterations,
-        "batch_size": max(1, config.batch_size // model.pairs),
+        "batch_size": max(1, config.batch_size // models[0].pairs),
         "learning_rate": config.score_rate,
-        "val_every": config.iterations,
         "gradient_clip": 1.0,
     }
-    fit_quietly(model, points, points[: config.batch_size], settings, task.seed)
-    return model
+    _fit_to_the_end(models, tasks, settings)
+    return models
 
 
-def train_wpo(task: Task) -> Solver:
+def _fit_to_the_end(
+    models: Sequence[Solver], tasks: Sequence[Task], settings: Mapping[str, Any]
+) -> None:
+    # The last weights are kept; validation is one look at the end, by which nothing is chosen.
+    points = [task.x.float() for task in tasks]
+    few = min(tasks[0].config.batch_size, *map(len, points))
+    last = {**settings, "val_every": settings["iterations"]}
+    fit_quietly(models, points, [x[:few] for x in points], last, [task.seed for task in tasks])
+
+
+def train_wpo(tasks: Sequence[Task]) -> Sequence[Solver]:
     """Kernels of learned precision around the training points."""
-    config = task.config
-    return fit_kernels(task.x, task.seed, iterations=max(20, config.iterations // 3), batch_size=64)
+    iterations = max(20, tasks[0].config.iterations // 3)
+    return [fit_kernels(task.x, task.seed, iterations=iterations, batch_size=64) for task in tasks]
 
 
-def train_gpa(task: Task) -> ParticleCloud:
+def train_gpa(tasks: Sequence[Task]) -> Sequence[ParticleCloud]:
     """As many particles as test points, whatever the number of training points."""
-    config = task.config
-    return fit_particles(task.x, task.seed, config.test_points, config.particle_steps)
+    config = tasks[0].config
+    sizes = (config.test_points, config.particle_steps)
+    return [fit_particles(task.x, task.seed, *sizes) for task in tasks]
 
 
 #: The models of the study by name. A new one is one entry here and a name in `arms`.

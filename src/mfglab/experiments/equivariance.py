@@ -7,6 +7,7 @@ over the rotations, on the points as they are. Validation points are the same fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -49,26 +50,28 @@ def equivariance(config: EquivarianceConfig, seeds: list[int]) -> list[dict[str,
     group = plane_rotations(config.order, config.dim)
     law = turning_mixture(group)
     rows: list[dict[str, float | str]] = []
-    for seed in seeds:
-        for n in config.train_sizes:
-            splits = split_law(law, n, config.n_val, config.n_test, seed=2410 + seed)
-            for arm in ARMS:
-                solver = train(arm, splits, config, seed)
-                metrics = measure(solver, law.density(), splits, config, seed)
-                rows.append({"arm": arm, "n_train": n, "seed": seed, **metrics})
+    cases = [(n, seed) for n in config.train_sizes for seed in seeds]
+    data = [split_law(law, n, config.n_val, config.n_test, seed=2410 + seed) for n, seed in cases]
+    for arm in ARMS:
+        solvers = train(arm, data, config, [seed for _, seed in cases])
+        for (n, seed), splits, solver in zip(cases, data, solvers, strict=True):
+            metrics = measure(solver, law.density(), splits, config, seed)
+            rows.append({"arm": arm, "n_train": n, "seed": seed, **metrics})
     return rows
 
 
-def train(arm: str, splits: Splits, config: EquivarianceConfig, seed: int) -> ScoreModel:
-    """Train one arm; all start from the same weights of the net."""
+def train(
+    arm: str, data: Sequence[Splits], config: EquivarianceConfig, seeds: Sequence[int]
+) -> list[ScoreModel]:
+    """Train one arm on some data sets with a seed each; all arms start from the same weights."""
     group = plane_rotations(config.order, config.dim)
     if arm == "augmented":
-        copies = orbit(group, torch.from_numpy(splits.train)).flatten(0, 1)
-        splits = replace(splits, train=copies.numpy())
+        copies = [orbit(group, torch.from_numpy(splits.train)).flatten(0, 1) for splits in data]
+        pairs = zip(data, copies, strict=True)
+        data = [replace(splits, train=x.numpy()) for splits, x in pairs]
     rotations = config.order if arm == "equivariant" else 1
-    solver = train_arm(Arm({**_SOLVER, "rotations": rotations}, _TRAINING), splits, config, seed)
-    assert isinstance(solver, ScoreModel)
-    return solver
+    solvers = train_arm(Arm({**_SOLVER, "rotations": rotations}, _TRAINING), data, config, seeds)
+    return [solver for solver in solvers if isinstance(solver, ScoreModel)]
 
 
 def measure(

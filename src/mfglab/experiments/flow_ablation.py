@@ -85,12 +85,12 @@ def flow_ablation(config: FlowAblationConfig, seeds: list[int]) -> Ablation:
     optimum = measure_floor(test, sizes).kinetic_optimum
     rows: list[dict[str, float | str]] = []
     arrays: dict[str, Points] = {}
-    for seed in seeds:
-        for name, arm in ARMS.items():
-            solver = train_arm(arm, splits, config, seed)
+    for name, arm in ARMS.items():
+        solvers = train_arm(arm, [splits] * len(seeds), config, seeds)
+        for seed, solver in zip(seeds, solvers, strict=True):
             rows.append({"arm": name, "seed": seed, **measure(solver, test, sizes, seed, optimum)})
-            if seed == seeds[0] and name in DRAWN:
-                arrays[f"path_{name}"] = paths(solver, test[: config.drawn_paths])
+        if name in DRAWN:
+            arrays[f"path_{name}"] = paths(solvers[0], test[: config.drawn_paths])
     return Ablation(rows, arrays)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from mfglab.datasets.mixtures import mixture_2d, ring_mixture
 from mfglab.experiments.score_fits import (
     COST_RATIO,
     ScoreFit,
-    fit_score,
+    fit_scores,
     median_residual,
     score_error,
 )
@@ -89,22 +90,25 @@ def run_hjb_score(config: HjbScoreConfig, seeds: Sequence[int]) -> list[Row]:
     differences are paired.
     """
     law = study_law(config.law)
+    cases: dict[Arm, list[tuple[int, int]]] = {}
+    for n_train, seed in itertools.product(config.n_train, seeds):
+        for arm in arms(config, n_train):
+            cases.setdefault(arm, []).append((n_train, seed))
     rows: list[Row] = []
-    for seed in seeds:
-        for n_train in config.n_train:
-            x = law.sample(n_train, stream("hjb score data", n_train, seed))
-            for arm in arms(config, n_train):
-                model = fit_score(x, arm.how, seed)
-                test = stream("hjb score test", seed)
-                rows.append(
-                    {
-                        "arm": arm.name,
-                        "weight": arm.weight,
-                        "n_train": n_train,
-                        "seed": seed,
-                        "iterations": arm.how.iterations,
-                        "error": score_error(model, law, config.test_points, test),
-                        "residual": median_residual(model, law, _RESIDUAL_POINTS, test),
-                    }
-                )
+    for arm, chosen in cases.items():
+        data = [law.sample(n, stream("hjb score data", n, seed)) for n, seed in chosen]
+        models = fit_scores(data, arm.how, [seed for _, seed in chosen])
+        for (n_train, seed), model in zip(chosen, models, strict=True):
+            test = stream("hjb score test", seed)
+            rows.append(
+                {
+                    "arm": arm.name,
+                    "weight": arm.weight,
+                    "n_train": n_train,
+                    "seed": seed,
+                    "iterations": arm.how.iterations,
+                    "error": score_error(model, law, config.test_points, test),
+                    "residual": median_residual(model, law, _RESIDUAL_POINTS, test),
+                }
+            )
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from mfglab.games.dynamics import OrnsteinUhlenbeck
 from mfglab.solvers.base import Solver
 from mfglab.solvers.regularisers import Regulariser
 from mfglab.solvers.score import ScoreModel
-from mfglab.training.fit import fit
+from mfglab.training.fit import fit_all
 from mfglab.training.seeds import stream
 
 #: CPU time of one step over that of plain denoising score matching: width 64, batch 128, one
@@ -56,22 +57,32 @@ class ScoreFit:
     s_min: float = 0.01
 
 
-def fit_score(x: Tensor, how: ScoreFit, seed: int) -> ScoreModel:
-    """Train a potential on points ``x`` (n, d); initial weights and batches depend on the seed."""
-    model = ScoreModel(
-        x.shape[1],
-        OrnsteinUhlenbeck(),
-        width=how.width,
-        frequencies=how.frequencies,
-        s_min=how.s_min,
-        steps=100,
-        ode_steps=20,
-        regulariser=how.regulariser,
-        generator=stream("weights", seed),
-    )
-    x = x.float()
-    held = max(1, len(x) // 5)
-    val = x[:held].repeat(_REPEATS, 1) if how.early_stopping else x[:held]
+def fit_scores(data: Sequence[Tensor], how: ScoreFit, seeds: Sequence[int]) -> list[ScoreModel]:
+    """Train a potential on each of some data sets (n_k, d), with a seed each.
+
+    Initial weights and batches depend on the seed.
+    """
+    models = [
+        ScoreModel(
+            x.shape[1],
+            OrnsteinUhlenbeck(),
+            width=how.width,
+            frequencies=how.frequencies,
+            s_min=how.s_min,
+            steps=100,
+            ode_steps=20,
+            regulariser=how.regulariser,
+            generator=stream("weights", seed),
+        )
+        for x, seed in zip(data, seeds, strict=True)
+    ]
+    points = [x.float() for x in data]
+    held = [max(1, len(x) // 5) for x in points]
+    if how.early_stopping:
+        train = [x[n:] for x, n in zip(points, held, strict=True)]
+        val = [x[:n].repeat(_REPEATS, 1) for x, n in zip(points, held, strict=True)]
+    else:  # nothing is chosen by it; of one size, so that all are trained together
+        train, val = points, [x[: min(held)] for x in points]
     every = how.iterations // _LOOKS if how.early_stopping else how.iterations
     settings = {
         "iterations": how.iterations,
@@ -81,26 +92,30 @@ def fit_score(x: Tensor, how: ScoreFit, seed: int) -> ScoreModel:
         "patience": _LOOKS + 1,
         "gradient_clip": 1.0,
     }
-    fit_quietly(model, x[held:] if how.early_stopping else x, val, settings, seed)
-    return model
+    fit_quietly(models, train, val, settings, seeds)
+    return models
 
 
 def fit_quietly(
-    model: Solver, train: Tensor, val: Tensor, settings: dict[str, Any], seed: int
+    models: Sequence[Solver],
+    train: Sequence[Tensor],
+    val: Sequence[Tensor],
+    settings: dict[str, Any],
+    seeds: Sequence[int],
 ) -> None:
-    """Train ``model`` in place on one processor, with a working folder that is gone afterwards.
+    """Train models in place on one processor, with a working folder that is gone afterwards.
 
     Args:
-        model: What is trained.
-        train: Training points (n, d).
-        val: Validation points (m, d).
+        models: What is trained.
+        train: Training points (n, d) of each.
+        val: Validation points (m, d) of each.
         settings: Fields of :class:`~mfglab.config.TrainingConfig`.
-        seed: Seed of batches and noise.
+        seeds: Seed of batches and noise of each.
     """
     training = TrainingConfig.model_validate(settings)
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder) / "work"
-        fit(model, train, val, training, seed=seed, folder=work, device="cpu", progress=False)
+        work = Path(folder)
+        fit_all(models, train, val, training, seeds=seeds, folder=work, progress=False)
 
 
 def score_error(

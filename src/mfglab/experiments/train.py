@@ -1,4 +1,4 @@
-"""Training of one model, seed by seed: data and configuration in, weights, history, times out."""
+"""Training of one model with all seeds: data and configuration in, weights, history, times out."""
 
 from __future__ import annotations
 
@@ -15,42 +15,8 @@ from mfglab.games.densities import GaussianMixture
 from mfglab.solvers.base import Solver
 from mfglab.solvers.factory import build_solver
 from mfglab.training.checkpoints import save_weights
-from mfglab.training.fit import FitResult, fit
+from mfglab.training.fit import FitResult, fit_all
 from mfglab.training.seeds import stream
-
-
-def train(
-    splits: Splits,
-    run: RunConfig,
-    seed: int,
-    work: Path,
-    device: str,
-    law: GaussianMixture | None = None,
-    keep: bool = False,
-) -> FitResult[Solver]:
-    """Train one model with one seed; an interrupted run is resumed from the folder ``work``.
-
-    Args:
-        splits: Data.
-        run: The model and its training.
-        seed: Seed of weights, batches and noise.
-        work: Working folder of this run alone.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        law: Law of the data where it is a mixture; explicit score matching needs it.
-        keep: Leave ``work`` after success, see :func:`mfglab.training.fit.fit`.
-    """
-    solver = build_solver(run.solver, splits.train.shape[1], stream("weights", seed), law)
-    return fit(
-        solver,
-        torch.from_numpy(splits.train).float(),
-        torch.from_numpy(splits.val).float(),
-        run.training,
-        seed=seed,
-        folder=work,
-        device=device,
-        progress=sys.stderr.isatty(),  # a log of bars is no log
-        keep=keep,
-    )
 
 
 def train_seeds(
@@ -61,14 +27,32 @@ def train_seeds(
     device: str,
     law: GaussianMixture | None = None,
 ) -> dict[int, FitResult[Solver]]:
-    """Train one model with every seed, in a folder each below ``work``; see :func:`train`.
+    """Train one model with every seed, those of small models together.
 
-    A seed's result does not depend on the other seeds. The folders are left: the caller removes
-    ``work`` when the results are stored. Until then an interruption costs no seed that is done.
+    A seed's result does not depend on the other seeds. What is below ``work`` is left: the caller
+    removes it when the results are stored. Until then an interrupted run is continued from there.
+
+    Args:
+        splits: Data.
+        run: The model and its training.
+        seeds: Seeds of weights, batches and noise.
+        work: Working folder of these runs alone.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        law: Law of the data where it is a mixture; explicit score matching needs it.
     """
-    return {
-        seed: train(splits, run, seed, work / str(seed), device, law, keep=True) for seed in seeds
-    }
+    dim = splits.train.shape[1]
+    results = fit_all(
+        [build_solver(run.solver, dim, stream("weights", seed), law) for seed in seeds],
+        [torch.from_numpy(splits.train).float()] * len(seeds),
+        [torch.from_numpy(splits.val).float()] * len(seeds),
+        run.training,
+        seeds=seeds,
+        folder=work,
+        device=device,
+        progress=sys.stderr.isatty(),  # a log of bars is no log
+        keep=True,
+    )
+    return dict(zip(seeds, results, strict=True))
 
 
 def save_trained(path: Path, result: FitResult[Solver], run: RunConfig, seed: int) -> None:

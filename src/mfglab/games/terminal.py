@@ -43,18 +43,28 @@ class TerminalCost(ABC):
         """``dM/drho`` at the particles, shape (n,)."""
 
 
+class MeanCost(TerminalCost):
+    """``E_rho m(x, log rho)``: the mean of something at each particle."""
+
+    @abstractmethod
+    def pointwise(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
+        """``m`` at the particles, shape (n,)."""
+
+    def value(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
+        """Mean of :meth:`pointwise`."""
+        return self.pointwise(x, log_rho).mean()
+
+
 @dataclass(frozen=True)
-class KullbackLeibler(TerminalCost):
+class KullbackLeibler(MeanCost):
     """``weight * KL(rho || reference)``, strictly convex in rho."""
 
     reference: Density
     weight: float = 1.0
 
-    def value(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
-        """``weight * mean(log rho - log reference)``."""
-        return (
-            self.weight * (require_log_density(log_rho, self) - self.reference.log_prob(x)).mean()
-        )
+    def pointwise(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
+        """``weight * (log rho - log reference)``, shape (n,)."""
+        return self.weight * (require_log_density(log_rho, self) - self.reference.log_prob(x))
 
     def first_variation(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
         """``weight * (1 + log rho - log reference)``, shape (n,)."""
@@ -63,7 +73,7 @@ class KullbackLeibler(TerminalCost):
 
 
 @dataclass(frozen=True)
-class CrossEntropy(TerminalCost):
+class CrossEntropy(MeanCost):
     """``-weight * E_rho log target``: linear in rho, so the HJB equation decouples from rho.
 
     ``entropy_weight`` adds that multiple of ``int rho log rho`` (1/2 for the probability flow).
@@ -78,10 +88,10 @@ class CrossEntropy(TerminalCost):
             return torch.zeros_like(x[:, 0])
         return require_log_density(log_rho, self)
 
-    def value(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
-        """``mean(-weight log target + entropy_weight log rho)``."""
+    def pointwise(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
+        """``-weight log target + entropy_weight log rho``, shape (n,)."""
         entropy = self.entropy_weight * self._entropy(x, log_rho)
-        return (entropy - self.weight * self.target.log_prob(x)).mean()
+        return entropy - self.weight * self.target.log_prob(x)
 
     def first_variation(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
         """``-weight log target + entropy_weight (1 + log rho)``, shape (n,)."""
@@ -90,15 +100,15 @@ class CrossEntropy(TerminalCost):
 
 
 @dataclass(frozen=True)
-class Boltzmann(TerminalCost):
+class Boltzmann(MeanCost):
     """``weight * E_rho[log rho + V]``: KL(rho || e^{-V}/Z) up to the unknown constant log Z."""
 
     energy: PointFunction
     weight: float = 1.0
 
-    def value(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
-        """``weight * mean(log rho + V)``."""
-        return self.weight * (require_log_density(log_rho, self) + self.energy(x)).mean()
+    def pointwise(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
+        """``weight * (log rho + V)``, shape (n,)."""
+        return self.weight * (require_log_density(log_rho, self) + self.energy(x))
 
     def first_variation(self, x: Tensor, log_rho: Tensor | None = None) -> Tensor:
         """``weight * (1 + log rho + V)``, shape (n,)."""

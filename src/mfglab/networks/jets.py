@@ -19,6 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mfglab.networks.blocks import blockwise, with_bias
+from mfglab.networks.members import MemberLinear
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -89,9 +92,9 @@ def stack_jet(net: nn.Sequential, features: Tensor) -> Jet:
     """Carry stacked features (k + 3, n, size) through a ``silu_stack``."""
     rows = features
     for layer in net:
-        if isinstance(layer, nn.Linear):
-            rows = rows @ layer.weight.T
-            rows = torch.cat([rows[:1] + layer.bias, rows[1:]])
+        if isinstance(layer, nn.Linear | MemberLinear):
+            rows = blockwise(rows, layer.weight.mT)
+            rows = torch.cat([with_bias(rows[:1], layer.bias), rows[1:]])
         else:
             rows = _SiluJet.apply(rows)  # type: ignore[no-untyped-call]
     k = rows.shape[0] - 3

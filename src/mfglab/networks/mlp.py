@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mfglab.networks.blocks import blockwise
+
 
 @dataclass(frozen=True)
 class VelocityAndDivergence:
@@ -92,10 +94,11 @@ class VelocityNet(nn.Module):
     def _bilinear(self, slopes: list[Tensor]) -> Tensor:
         # Two hidden layers: div v = tr(W3 D2 W2 D1 W1) is bilinear in the slopes D1 and D2, with
         # coefficients that depend on the weights only: one product a point, whatever d is.
-        middle = self.middle[0]
-        assert isinstance(middle, nn.Linear)
-        coupling = middle.weight * (self.opening.weight[:, : self.dim] @ self.last.weight).T
-        return ((slopes[0] @ coupling.T) * slopes[1]).sum(-1)
+        back = self.opening.weight[..., : self.dim] @ self.last.weight
+        hidden = self.middle[0].weight
+        assert isinstance(hidden, Tensor)
+        coupling = hidden.mT * back
+        return (blockwise(slopes[0], coupling) * slopes[1]).sum(-1)
 
     def _pushed_forward(self, slopes: list[Tensor]) -> Tensor:
         return torch.einsum("ndm,dm->n", self._directions(slopes), self.last.weight)

@@ -131,9 +131,8 @@ class PotentialNet(nn.Module):
         """
         if len(self.K) != 1:  # the hand-written adjoint covers the published two layers
             return self.reference_derivatives
-        sweep = TwoLayerSweep(
-            TwoLayerWeights.of(self.K0, self.b0, self.K[0], self.bias[0], self.w, self.A, self.b)
-        )
+        parts = (self.K0, self.b0, self.K[0], self.bias[0], self.w, self.A, self.b)
+        sweep = TwoLayerSweep(TwoLayerWeights.of(*(part[None] for part in parts)))
         return lambda t, x: PotentialDerivatives(*sweep(t, x))
 
     def reference_derivatives(self, t: Tensor, x: Tensor) -> PotentialDerivatives:

@@ -5,8 +5,10 @@ its adjoint. Written out, both need a fraction of the kernels and of the memory 
 differentiation of :meth:`~mfglab.networks.potential.PotentialNet.reference_derivatives`, the
 readable form that the tests compare with. What makes the difference:
 
-* Arrays are (features, points): every product is a plain matrix product of contiguous arrays,
-  and what is constant over the points is constant along the inner loop of each kernel.
+* Arrays are (networks, features, points): every product is a plain matrix product of contiguous
+  arrays, and what is constant over the points is constant along the inner loop of each kernel.
+* Several networks of one shape go through together, each with points of its own: see
+  :mod:`mfglab.networks.members`. A single one is the case of one network.
 * Points enter in homogeneous coordinates ``S = (x, t, 1)``: time and bias are columns of the
   weights, and one product gives the gradients of all of them.
 * The Jacobian block of the hidden layer is linear in the slope of the opening layer:
@@ -33,7 +35,7 @@ from torch.nn.functional import softplus
 
 
 class TwoLayerWeights(NamedTuple):
-    """What the sweep reads of a network; built once per integration by ordinary operations.
+    """What the sweep reads of M networks; built once per integration by ordinary operations.
 
     The adjoint of the sweep ends here; automatic differentiation carries the gradients on to the
     parameters, once per integration instead of once per evaluation. For the same reason all
@@ -41,9 +43,9 @@ class TwoLayerWeights(NamedTuple):
     at each evaluation.
 
     Attributes:
-        rows: See :class:`_Rows`, stacked, shape (R, m).
-        affine: ``[A^T A | b]``, shape (d + 1, d + 2).
-        trace: ``|A_x|^2``, the Laplacian of the quadratic part, shape ().
+        rows: See :class:`_Rows`, stacked, shape (M, R, m).
+        affine: ``[A^T A | b]``, shape (M, d + 1, d + 2).
+        trace: ``|A_x|^2``, the Laplacian of the quadratic part, shape (M, 1, 1).
     """
 
     rows: Tensor
@@ -54,23 +56,27 @@ class TwoLayerWeights(NamedTuple):
     def of(
         cls, K0: Tensor, b0: Tensor, K: Tensor, b1: Tensor, w: Tensor, A: Tensor, b: Tensor
     ) -> TwoLayerWeights:
-        """Arrange the parameters of :class:`~mfglab.networks.potential.PotentialNet`."""
-        d = K0.shape[1] - 1
-        K0x = K0[:, :d]
+        """Arrange the parameters of M :class:`~mfglab.networks.potential.PotentialNet`.
+
+        Each has a first axis of length M.
+        """
+        d = K0.shape[2] - 1
+        K0x = K0[..., :d]
         rows = _Rows(
-            opening=torch.cat([K0.t(), b0[None]]),
+            opening=torch.cat([K0.mT, b0[:, None]], dim=1),
             hidden=K,
-            pull=w[:, None] * K,
-            push=(K0x.t()[:, None, :] * K).flatten(0, 1),
-            bias=b1[None],
-            out=w[None],
-            kappa=K0x.square().sum(1)[None],
+            pull=w[..., None] * K,
+            push=(K0x.mT[:, :, None] * K[:, None]).flatten(1, 2),
+            bias=b1[:, None],
+            out=w[:, None],
+            kappa=K0x.square().sum(2)[:, None],
         )
-        affine = torch.cat([A.t() @ A, b[:, None]], dim=1)
-        return cls(torch.cat(rows), affine, A[:, :d].square().sum())
+        affine = torch.cat([A.mT @ A, b[..., None]], dim=2)
+        return cls(torch.cat(rows, dim=1), affine, A[..., :d].square().sum((1, 2), keepdim=True))
 
 
 class _Rows(NamedTuple):
+    # Each with a first axis of length M.
     opening: Tensor  # [K0 | b0]^T, (d + 2, m)
     hidden: Tensor  # K, (m, m)
     pull: Tensor  # diag(w) K, (m, m)
@@ -82,9 +88,9 @@ class _Rows(NamedTuple):
 
 class _Parts(NamedTuple):
     # Views of TwoLayerWeights in the forms that the products want.
-    opening: Tensor  # [K0 | b0], (m, d + 2)
+    opening: Tensor  # [K0 | b0], (M, m, d + 2)
     opening_t: Tensor
-    closing: Tensor  # K0, (m, d + 1)
+    closing: Tensor  # K0, (M, m, d + 1)
     closing_t: Tensor
     hidden: Tensor
     hidden_t: Tensor
@@ -94,65 +100,64 @@ class _Parts(NamedTuple):
     push_t: Tensor
     bias: Tensor  # column
     out: Tensor  # column
-    out_flat: Tensor
+    out_t: Tensor
     kappa: Tensor  # column
-    kappa_flat: Tensor
+    kappa_t: Tensor
     affine: Tensor
     affine_t: Tensor
     trace: Tensor
 
     @classmethod
     def of(cls, weights: TwoLayerWeights) -> _Parts:
-        columns = weights.affine.shape[1]
-        d, m = columns - 2, weights.rows.shape[1]
-        rows = _Rows(*torch.split(weights.rows, [columns, m, m, d * m, 1, 1, 1]))
-        opening = rows.opening.t()
-        closing_t = rows.opening[: d + 1]
+        columns = weights.affine.shape[2]
+        d, m = columns - 2, weights.rows.shape[2]
+        rows = _Rows(*torch.split(weights.rows, [columns, m, m, d * m, 1, 1, 1], dim=1))
+        closing_t = rows.opening[:, : d + 1]
         return cls(
-            opening,
+            rows.opening.mT,
             rows.opening,
-            closing_t.t(),
+            closing_t.mT,
             closing_t,
             rows.hidden,
-            rows.hidden.t(),
+            rows.hidden.mT,
             rows.pull,
-            rows.pull.t(),
+            rows.pull.mT,
             rows.push,
-            rows.push.t(),
-            rows.bias.t(),
-            rows.out.t(),
-            rows.out[0],
-            rows.kappa.t(),
-            rows.kappa[0],
+            rows.push.mT,
+            rows.bias.mT,
+            rows.out.mT,
+            rows.out,
+            rows.kappa.mT,
+            rows.kappa,
             weights.affine,
-            weights.affine.t(),
+            weights.affine.mT,
             weights.trace,
         )
 
 
 class _Swept(NamedTuple):
-    # What the adjoint reads of a sweep, all (features, points).
+    # What the adjoint reads of a sweep, all (M, features, points).
     S: Tensor
     u: Tensor
     slope0: Tensor
     slope1: Tensor
-    block: Tensor  # K diag(slope0) K0, coordinates stacked: (d m, n)
+    block: Tensor  # K diag(slope0) K0, coordinates stacked: (M, d m, n)
     curve0: Tensor  # (1 - slope0^2) z
     curve1: Tensor  # (1 - slope1^2) q
     y: Tensor  # slope0 z
 
 
 class _Results(NamedTuple):
-    gradient: Tensor  # (n, d)
-    time_derivative: Tensor  # (n,)
-    laplacian: Tensor  # (n,)
+    gradient: Tensor  # (M n, d)
+    time_derivative: Tensor  # (M n,)
+    laplacian: Tensor  # (M n,)
 
 
 class TwoLayerSweep:
-    """Derivatives of one network at any number of points and times.
+    """Derivatives of M networks at any number of points and times.
 
     Args:
-        weights: The network.
+        weights: The networks.
     """
 
     def __init__(self, weights: TwoLayerWeights) -> None:
@@ -160,11 +165,12 @@ class TwoLayerSweep:
         self._parts = _Parts.of(TwoLayerWeights(*(part.detach() for part in weights)))
 
     def __call__(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradient (n, d), time derivative (n,) and Laplacian (n,) at ``x`` (n, d).
+        """Gradient (M n, d), time derivative (M n,) and Laplacian (M n,) at ``x`` (M n, d).
 
         Args:
-            t: Time, a scalar or of shape (n,).
-            x: Points, shape (n, d); fastest when stored by columns, as the results are.
+            t: Time, a scalar or of shape (M n,).
+            x: Points, those of a network after those of the one before; fastest when stored by
+                columns, as the results are.
         """
         out: tuple[Tensor, Tensor, Tensor] = _Sweep.apply(  # type: ignore[no-untyped-call]
             x, t, *self._weights, self._parts
@@ -182,29 +188,39 @@ def _tanh(minus_twice: Tensor) -> Tensor:
     return torch.rsub(torch.sigmoid(minus_twice), 1, alpha=2)
 
 
+def _blocks(x: Tensor, M: int) -> Tensor:
+    # (features, M n) to (M, features, n); a view.
+    return x.view(x.shape[0], M, -1).transpose(0, 1)
+
+
+def _joined(blocks: Tensor) -> Tensor:
+    # (M, features, n) to (features, M n); a view where M is 1.
+    return blocks.transpose(0, 1).flatten(1)
+
+
 def _sweep(x: Tensor, t: Tensor, W: _Parts) -> tuple[_Results, _Swept]:
     n, d = x.shape
-    m = W.hidden.shape[0]
+    M, m, _ = W.hidden.shape
     tail = torch.stack([t, torch.ones_like(t)]).view(2, -1).expand(2, n)
-    S = torch.cat([x.t(), tail])
-    a = torch.addmm(W.bias, W.opening, S, beta=0, alpha=-2)  # -2a; beta = 0 ignores the bias
+    S = torch.cat([_blocks(x.t(), M), _blocks(tail, M)], dim=1)
+    a = torch.baddbmm(W.bias, W.opening, S, beta=0, alpha=-2)  # -2a; beta = 0 ignores the bias
     slope0 = _tanh(a)
     u = softplus(a).sub_(a, alpha=0.5)
-    slope1 = _tanh(torch.addmm(W.bias, W.hidden, u, beta=-2, alpha=-2))
-    block = torch.mm(W.push, slope0)
-    first, *others = block.view(d, m, n).unbind()
+    slope1 = _tanh(torch.baddbmm(W.bias, W.hidden, u, beta=-2, alpha=-2))
+    block = torch.bmm(W.push, slope0)
+    first, *others = block.view(M, d, m, -1).unbind(1)
     q = first.square()
     for one in others:
         q.addcmul_(one, one)
     curve1 = _damped(q, slope1)
-    z = torch.addmm(W.out, W.pull_t, slope1)
+    z = torch.baddbmm(W.out, W.pull_t, slope1)
     curve0 = _damped(z, slope0)
     y = slope0 * z
-    gradient = torch.addmm(torch.mm(W.affine, S), W.closing_t, y)
-    first_layer = torch.addmv(W.trace, curve0.t(), W.kappa_flat)
-    laplacian = torch.addmv(first_layer, curve1.t(), W.out_flat)
+    gradient = _joined(torch.baddbmm(torch.bmm(W.affine, S), W.closing_t, y))
+    first_layer = torch.baddbmm(W.trace, W.kappa_t, curve0)
+    laplacian = torch.baddbmm(first_layer, W.out_t, curve1)
     return (
-        _Results(gradient[:d].t(), gradient[d], laplacian),
+        _Results(gradient[:d].t(), gradient[d], laplacian.flatten()),
         _Swept(S, u, slope0, slope1, block, curve0, curve1, y),
     )
 
@@ -216,34 +232,37 @@ def _adjoint(grads: _Results, W: _Parts, kept: _Swept) -> tuple[Tensor, TwoLayer
     ``curve1 = (1 - slope1^2) q`` and ``curve0 = (1 - slope0^2) z`` only, and are not kept.
     """
     S, u, slope0, slope1, block, curve0, curve1, y = kept
-    lap = grads.laplacian
-    g = torch.cat([grads.gradient.t(), grads.time_derivative[None]])
+    M, m, n = slope1.shape
+    lap = grads.laplacian.view(M, 1, n)
+    parts = [_blocks(grads.gradient.t(), M), grads.time_derivative.view(M, 1, n)]
+    g = torch.cat(parts, dim=1)
     weighted0 = W.kappa * lap
     weighted1 = W.out * (lap + lap)
     # z: from the gradient through y, and from the Laplacian
-    y_bar = torch.mm(W.closing, g)
+    y_bar = torch.bmm(W.closing, g)
     z_bar = _damped(weighted0, slope0).addcmul_(slope0, y_bar)
     # c: through slope1 in z, and through the factor 1 - slope1^2 of the Laplacian
-    c_bar = _damped(torch.mm(W.pull, z_bar), slope1)
+    c_bar = _damped(torch.bmm(W.pull, z_bar), slope1)
     c_bar.addcmul_(curve1 * weighted1, slope1, value=-1)
-    block_bar = (block.view(-1, *slope1.shape) * _damped(weighted1, slope1)).flatten(0, 1)
+    block_bar = (block.view(M, -1, m, n) * _damped(weighted1, slope1)[:, None]).flatten(1, 2)
     # a: through the block, through the factors slope0 of y and 1 - slope0^2, and through u
-    a_bar = _damped(torch.mm(W.push_t, block_bar), slope0)
+    a_bar = _damped(torch.bmm(W.push_t, block_bar), slope0)
     a_bar.addcmul_(curve0, y_bar.addcmul_(slope0, weighted0, value=-2))
-    a_bar.addcmul_(torch.mm(W.hidden_t, c_bar), slope0)
-    opening = torch.mm(S, a_bar.t())
-    opening[:-1].addmm_(g, y.t())
+    a_bar.addcmul_(torch.bmm(W.hidden_t, c_bar), slope0)
+    opening = torch.bmm(S, a_bar.mT)
+    opening[:, :-1].baddbmm_(g, y.mT)
     rows = _Rows(
         opening=opening,
-        hidden=torch.mm(c_bar, u.t()),
-        pull=torch.mm(slope1, z_bar.t()),
-        push=torch.mm(block_bar, slope0.t()),
-        bias=c_bar.sum(1)[None],
-        out=torch.addmv(z_bar.sum(1), curve1, lap)[None],
-        kappa=torch.mv(curve0, lap)[None],
+        hidden=torch.bmm(c_bar, u.mT),
+        pull=torch.bmm(slope1, z_bar.mT),
+        push=torch.bmm(block_bar, slope0.mT),
+        bias=c_bar.sum(2)[:, None],
+        out=torch.baddbmm(z_bar.sum(2)[:, None], lap, curve1.mT),
+        kappa=torch.bmm(lap, curve0.mT),
     )
-    S_bar = torch.addmm(torch.mm(W.affine_t, g), W.opening_t, a_bar)
-    return S_bar, TwoLayerWeights(torch.cat(rows), torch.mm(g, S.t()), lap.sum())
+    S_bar = torch.baddbmm(torch.bmm(W.affine_t, g), W.opening_t, a_bar)
+    trace = lap.sum((1, 2), keepdim=True)
+    return S_bar, TwoLayerWeights(torch.cat(rows, dim=1), torch.bmm(g, S.mT), trace)
 
 
 class _Sweep(torch.autograd.Function):
@@ -263,9 +282,9 @@ class _Sweep(torch.autograd.Function):
         if torch.is_grad_enabled():  # create_graph: the adjoint itself is to be differentiated
             return *_differentiable_adjoint(grads, x, t, rows, affine, trace), None
         S_bar, weights_bar = _adjoint(_Results(*grads), ctx.parts, _Swept(*kept))
-        d = x.shape[1]
-        t_bar = S_bar[d].sum_to_size(t.shape) if ctx.needs_input_grad[1] else None
-        return S_bar[:d].t(), t_bar, *weights_bar, None
+        d, joined = x.shape[1], _joined(S_bar)
+        t_bar = joined[d].sum_to_size(t.shape) if ctx.needs_input_grad[1] else None
+        return joined[:d].t(), t_bar, *weights_bar, None
 
 
 def _differentiable_adjoint(grads: tuple[Tensor, ...], *inputs: Tensor) -> tuple[Tensor, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mfglab.games.game import MeanFieldGame
+from mfglab.networks.members import stack
 from mfglab.trajectories.integrate import Trajectory
 
 
@@ -63,6 +65,24 @@ class Trainable(nn.Module, ABC, Generic[BatchT]):
     @abstractmethod
     def validation_loss(self, x: BatchT, generator: torch.Generator) -> Tensor:
         """Scalar on validation data by which the best weights are chosen."""
+
+
+@dataclass(frozen=True)
+class PointLosses:
+    """An objective that is a mean over points.
+
+    Args:
+        total: What each point adds to it, shape (n,).
+        terms: The parts of that by name, shape (n,) each.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+    def mean(self) -> Loss:
+        """The objective."""
+        terms = {name: value.detach().mean() for name, value in self.terms.items()}
+        return Loss(self.total.mean(), terms)
 
 
 class Solver(Trainable[Tensor], ABC):
@@ -119,3 +139,40 @@ class Solver(Trainable[Tensor], ABC):
     @abstractmethod
     def default_steps(self) -> int:
         """Integration steps of :meth:`trajectories` unless told otherwise."""
+
+
+class PointwiseSolver(Solver):
+    """A solver whose objectives are means over points, given the noise: members train together.
+
+    The hooks take the data of M members, shape (M, n, d), and a generator of each. Of a single
+    solver M is 1. Of one that :func:`stacked` made of M, row k n + i of
+    everything belongs to point i of member k.
+    """
+
+    @property
+    def stackable(self) -> bool:
+        """Whether solvers with these settings can be stacked."""
+        return False
+
+    @abstractmethod
+    def training_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> PointLosses:
+        """What each point adds to the training objective of its member, shape (M n,)."""
+
+    @abstractmethod
+    def validation_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """What each point adds to the validation loss of its member, shape (M n,)."""
+
+    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+        """Objective on a batch ``x`` (n, d) of data."""
+        return self.training_losses(x[None], [generator]).mean()
+
+    def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Scalar on validation data ``x`` (n, d)."""
+        return self.validation_losses(x[None], [generator]).mean()
+
+
+def stacked(solvers: Sequence[PointwiseSolver]) -> PointwiseSolver:
+    """Solvers of one kind and shape as one, see :mod:`mfglab.networks.members`."""
+    whole = stack(solvers[0], solvers)
+    assert isinstance(whole, PointwiseSolver)
+    return whole

@@ -64,6 +64,11 @@ class Cnf(FlowSolver):
             self.regularisers["jacobian"] = (JACOBIAN, jacobian_weight)
         self.net = VelocityNet(dim, width, depth, generator)
 
+    @property
+    def stackable(self) -> bool:
+        """Whether the divergence is one product a point, and no Jacobian is wanted."""
+        return self.jacobian_weight == 0 and len(self.net.middle) == 1
+
     def velocity(self, t: Tensor, x: Tensor) -> Tensor:
         """The network's output."""
         out: Tensor = self.net(t, x)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from mfglab.games.densities import StandardNormal
 from mfglab.games.game import MeanFieldGame
-from mfglab.solvers.base import Loss, Solver
+from mfglab.games.terminal import MeanCost
+from mfglab.solvers.base import Loss, PointLosses, PointwiseSolver
 from mfglab.trajectories.integrate import Field, Rates, Trajectory, integrate
 from mfglab.trajectories.methods import RK4
 
@@ -21,7 +23,7 @@ def cost_columns(log_det: Tensor, running: Tensor, hjb: Tensor, *more: Tensor) -
     return torch.stack([log_det, running, hjb, *more]).t()
 
 
-class FlowSolver(Solver):
+class FlowSolver(PointwiseSolver):
     """A normalizing flow as a mean-field game with terminal cost KL(rho_T || N(0, I)).
 
     The accumulated costs have three columns: log-determinant, running cost of the game, and the
@@ -78,31 +80,39 @@ class FlowSolver(Solver):
         """``log rho_0`` at ``x`` (n, d), up to a constant of the objective: unknown for data."""
         return torch.zeros_like(x[:, 0])
 
-    def objective(self, x: Tensor, steps: int) -> Loss:
-        """Game value plus regularisers, with that of HJB the objective of arXiv:2006.00104."""
+    def point_losses(self, x: Tensor, steps: int) -> PointLosses:
+        """What each point adds to :meth:`objective`."""
         # Stored by columns, as the networks work, points and velocities add without striding.
         x = x.t().contiguous().t()
         run = integrate(
             self.field(), x, 0.0, self.game.horizon, steps, RK4, checkpoint=self.checkpoint
         )
         assert run.costs is not None  # rates() always returns costs
-        cost = run.costs.mean(0)
-        log_rho = self.start_log_density(x) - run.costs[:, LOG_DET]
-        terminal = self.game.terminal.value(run.x, log_rho)
-        total = terminal + self.running_weight * cost[RUNNING]
-        terms = {"terminal": terminal, "running": cost[RUNNING]}
+        cost = run.costs.t()
+        terminal = self.game.terminal
+        assert isinstance(terminal, MeanCost)
+        terms = {
+            "terminal": terminal.pointwise(run.x, self.start_log_density(x) - cost[LOG_DET]),
+            "running": cost[RUNNING],
+        }
+        total = torch.add(terms["terminal"], cost[RUNNING], alpha=self.running_weight)
         for name, (column, weight) in self.regularisers.items():
-            total = total + weight * cost[column]
             terms[name] = cost[column]
-        return Loss(total, {name: value.detach() for name, value in terms.items()})
+            if weight > 0:
+                total = torch.add(total, cost[column], alpha=weight)
+        return PointLosses(total, terms)
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+    def objective(self, x: Tensor, steps: int) -> Loss:
+        """Game value plus regularisers, with that of HJB the objective of arXiv:2006.00104."""
+        return self.point_losses(x, steps).mean()
+
+    def training_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> PointLosses:
         """Objective at the training discretisation; draws no noise."""
-        return self.objective(x, self.steps)
+        return self.point_losses(x.flatten(0, 1), self.steps)
 
-    def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def validation_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Objective at the validation discretisation."""
-        return self.objective(x, self.steps_val).total
+        return self.point_losses(x.flatten(0, 1), self.steps_val).total
 
     def trajectories(self, x: Tensor, steps: int | None = None) -> Trajectory:
         """Path and costs of data ``x`` on its way to the normal law."""

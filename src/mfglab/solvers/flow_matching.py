@@ -13,13 +13,14 @@ and tend to the optimum as the batch grows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from mfglab.solvers.base import Loss
+from mfglab.solvers.base import PointLosses
 from mfglab.solvers.cnf import Cnf
 
 #: Validation couples blocks of this size: the price of an exact assignment is cubic.
@@ -64,26 +65,38 @@ class FlowMatching(Cnf):
         """Noise ``z`` (n, d) in the order in which it is paired with the data ``x`` (n, d)."""
         return z[optimal_assignment(x, z)] if self.coupled else z
 
-    def matching_loss(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        """``E |v(t, x_t) - (z - x)|^2`` for pairs of data and noise (n, d) and times (n,)."""
+    def matching_losses(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        """``|v(t, x_t) - (z - x)|^2``, shape (n,), of pairs x, z (n, d) at times t (n,)."""
         point = torch.lerp(x, z, t[:, None])
-        return (self.velocity(t, point) - (z - x)).square().sum(1).mean()
+        return (self.velocity(t, point) - (z - x)).square().sum(1)
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+    @property
+    def stackable(self) -> bool:
+        """Yes: no divergence is needed."""
+        return True
+
+    def training_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> PointLosses:
         """Regression with fresh noise and uniform times."""
-        z = torch.randn(x.shape, generator=generator).to(x)
-        t = torch.rand(x.shape[0], generator=generator).to(x)
-        total = self.matching_loss(x, self.pairs(x, z), t)
-        return Loss(total, {"regression": total.detach()})
+        z, t = (torch.cat(part) for part in zip(*map(self._draw, x, generators), strict=True))
+        total = self.matching_losses(x.flatten(0, 1), z, t)
+        return PointLosses(total, {"regression": total})
 
-    def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def validation_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """The same loss with stratified times, pairs made block by block."""
+        draws = map(self._draw_stratified, x, generators)
+        z, t = (torch.cat(part) for part in zip(*draws, strict=True))
+        return self.matching_losses(x.flatten(0, 1), z, t)
+
+    def _draw(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        z = torch.randn(x.shape, generator=generator).to(x)
+        return self.pairs(x, z), torch.rand(x.shape[0], generator=generator).to(x)
+
+    def _draw_stratified(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         n = x.shape[0]
         z = torch.randn(x.shape, generator=generator).to(x)
         order = torch.randperm(n, generator=generator).to(x.device)
-        t = ((order + 0.5) / n).to(x)
         blocks = [slice(i, i + VALIDATION_BLOCK) for i in range(0, n, VALIDATION_BLOCK)]
-        return self.matching_loss(x, torch.cat([self.pairs(x[b], z[b]) for b in blocks]), t)
+        return torch.cat([self.pairs(x[b], z[b]) for b in blocks]), ((order + 0.5) / n).to(x)
 
 
 def optimal_assignment(x: Tensor, z: Tensor) -> Tensor:

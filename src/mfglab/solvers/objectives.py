@@ -38,15 +38,19 @@ class Objective(ABC):
 
     Attributes:
         name: Name of the term in training histories.
-        needs_divergence: Whether :meth:`value` reads the divergence of the score.
+        needs_divergence: Whether :meth:`pointwise` reads the divergence of the score.
     """
 
     name: ClassVar[str]
     needs_divergence: ClassVar[bool] = False
 
     @abstractmethod
+    def pointwise(self, points: NoisedPoints, score: Tensor, divergence: Tensor | None) -> Tensor:
+        """Loss of ``score`` (n, d) with ``divergence`` (n,) at each of ``points``, shape (n,)."""
+
     def value(self, points: NoisedPoints, score: Tensor, divergence: Tensor | None) -> Tensor:
-        """Mean loss of ``score`` (n, d) with ``divergence`` (n,) at ``points``."""
+        """Mean of :meth:`pointwise`."""
+        return self.pointwise(points, score, divergence).mean()
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,9 @@ class Denoising(Objective):
 
     name: ClassVar[str] = "dsm"
 
-    def value(self, points: NoisedPoints, score: Tensor, divergence: Tensor | None) -> Tensor:
-        """Mean of ``|std s_theta + z|^2 / d``."""
-        return (points.std * score + points.z).square().mean()
+    def pointwise(self, points: NoisedPoints, score: Tensor, divergence: Tensor | None) -> Tensor:
+        """``|std s_theta + z|^2 / d``."""
+        return (points.std * score + points.z).square().mean(1)
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,12 @@ class Implicit(Objective):
     name: ClassVar[str] = "ism"
     needs_divergence: ClassVar[bool] = True
 
-    def value(self, points: NoisedPoints, score: Tensor, divergence: Tensor | None) -> Tensor:
-        """Mean of ``v (|s_theta|^2 + 2 div s_theta) / d``."""
+    def pointwise(self, points: NoisedPoints, score: Tensor, divergence: Tensor | None) -> Tensor:
+        """``v (|s_theta|^2 + 2 div s_theta) / d``."""
         if divergence is None:
             raise ValueError("implicit score matching needs the divergence of the score, got None")
         size = score.square().sum(1) + 2 * divergence
-        return (points.std[:, 0].square() * size).mean() / score.shape[1]
+        return points.std[:, 0].square() * size / score.shape[1]
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,6 @@ class Explicit(Objective):
     exact: VelocityField
     name: ClassVar[str] = "esm"
 
-    def value(self, points: NoisedPoints, score: Tensor, divergence: Tensor | None) -> Tensor:
-        """Mean of ``v |s_theta - grad log eta|^2 / d``."""
-        return (points.std * (score - self.exact(points.s, points.y))).square().mean()
+    def pointwise(self, points: NoisedPoints, score: Tensor, divergence: Tensor | None) -> Tensor:
+        """``v |s_theta - grad log eta|^2 / d``."""
+        return (points.std * (score - self.exact(points.s, points.y))).square().mean(1)

@@ -81,6 +81,11 @@ class OtFlow(FlowSolver):
         self.kinetic_weight = kinetic_weight
         self.residual_form = RESIDUAL_FORMS[hjb_form]
 
+    @property
+    def stackable(self) -> bool:
+        """Whether the potential has the two layers whose derivatives are written by hand."""
+        return len(self.potential.K) == 1
+
     def value(self, t: Tensor, x: Tensor) -> Tensor:
         """The learned value function ``U(t, x)``, shape (n,)."""
         out: Tensor = self.potential(t, x)

@@ -32,14 +32,19 @@ class Penalty:
     """A penalty, and what was found of the score on the way to it.
 
     Args:
-        value: The penalty, a scalar, not yet multiplied by its weight.
+        pointwise: The penalty at each point, shape (n,), not yet multiplied by its weight.
         score: Score at the noised points, shape (n, d).
         divergence: Its divergence, shape (n,), where it was needed.
     """
 
-    value: Tensor
+    pointwise: Tensor
     score: Tensor
     divergence: Tensor | None
+
+    @property
+    def value(self) -> Tensor:
+        """The penalty, a scalar."""
+        return self.pointwise.mean()
 
 
 class Regulariser(ABC):
@@ -48,12 +53,19 @@ class Regulariser(ABC):
     Attributes:
         name: Name of the term in training histories.
         needs_potential: Whether it reads ``psi``, which vector models lack.
+        stackable: Whether it evaluates the model at its points alone, and draws nothing: models
+            then can be trained together.
         weight: Factor of the penalty in the training loss.
     """
 
     name: ClassVar[str]
     needs_potential: ClassVar[bool] = True
     weight: float
+
+    @property
+    @abstractmethod
+    def stackable(self) -> bool:
+        """See above."""
 
     @abstractmethod
     def penalty(
@@ -82,6 +94,11 @@ class HjbResidual(Regulariser):
     probes: int = 0
     name: ClassVar[str] = "hjb"
 
+    @property
+    def stackable(self) -> bool:
+        """Whether the second derivatives are exact."""
+        return self.probes == 0
+
     def penalty(
         self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
     ) -> Penalty:
@@ -89,7 +106,8 @@ class HjbResidual(Regulariser):
         D = model.psi_derivatives(points.s, points.y, _directions(self.probes, points.y, generator))
         v = points.std[:, 0].square()
         scaled = v * psi_residual(model.process, points.s, points.y, D)
-        return Penalty(_mean(scaled[:, None], self.norm), D.gradient, D.laplacian)
+        size = scaled.square() if self.norm == "squared" else scaled.abs()
+        return Penalty(size, D.gradient, D.laplacian)
 
 
 @dataclass(frozen=True)
@@ -111,6 +129,11 @@ class ScorePde(Regulariser):
     name: ClassVar[str] = "score_pde"
     needs_potential: ClassVar[bool] = False
 
+    @property
+    def stackable(self) -> bool:
+        """Whether the second derivatives are exact."""
+        return self.probes == 0
+
     def penalty(
         self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
     ) -> Penalty:
@@ -128,8 +151,8 @@ class ScorePde(Regulariser):
             (slope,) = torch.autograd.grad(right.sum(), y, create_graph=True)
             error, score, divergence = S.time - slope, S.score, S.divergence
         scaled = points.std**3 * error
-        value = _mean(scaled, self.norm)
-        return Penalty(value, score, divergence)
+        size = scaled.square().mean(1) if self.norm == "squared" else scaled.norm(dim=1)
+        return Penalty(size, score, divergence)
 
 
 @dataclass(frozen=True)
@@ -154,6 +177,11 @@ class IncrementMismatch(Regulariser):
     step: float = 0.05
     name: ClassVar[str] = "increment"
 
+    @property
+    def stackable(self) -> bool:
+        """No: it moves on from its points with noise."""
+        return False
+
     def penalty(
         self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
     ) -> Penalty:
@@ -164,7 +192,7 @@ class IncrementMismatch(Regulariser):
         control = sigma2[:, None] * start[1].detach()
         mismatch = self.mismatches(model, points, start, control, noise)
         scale = points.std[:, 0].square() / self._duration(model.process, points)
-        return Penalty((scale.square() * mismatch.prod(0)).mean(), start[1], None)
+        return Penalty(scale.square() * mismatch.prod(0), start[1], None)
 
     def mismatches(
         self,
@@ -226,8 +254,3 @@ def _directions(probes: int, y: Tensor, generator: torch.Generator) -> Tensor | 
     if probes == 0:
         return None
     return rademacher((probes, *y.shape), generator, y) / math.sqrt(probes)
-
-
-def _mean(residual: Tensor, norm: Norm) -> Tensor:
-    # (n, m): mean square of an entry, or mean length of a row
-    return residual.square().mean() if norm == "squared" else residual.norm(dim=1).mean()

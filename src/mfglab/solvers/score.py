@@ -10,12 +10,13 @@ penalised.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from mfglab.games.dynamics import NoisingProcess
-from mfglab.solvers.base import Loss
+from mfglab.solvers.base import PointLosses
 from mfglab.solvers.objectives import Denoising, NoisedPoints, Objective
 from mfglab.solvers.regularisers import Regulariser
 from mfglab.solvers.score_network import ScoreNetwork
@@ -99,19 +100,37 @@ class ScoreModel(ScoreNetwork):
         # ds / d log snr = -2 v / sigma^2, from a' = -c a and v' = sigma^2 - 2 c v.
         return -2 * self.process.variance(s) / self.process.diffusion(s).square()
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
+    @property
+    def stackable(self) -> bool:
+        """Whether the network is evaluated at the points alone, and the regulariser draws nothing.
+
+        Sub-classes evaluate it elsewhere too.
+        """
+        regulariser = self.regulariser
+        return type(self) is ScoreModel and (regulariser is None or regulariser.stackable)
+
+    def training_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> PointLosses:
         """The objective at noised points, and the regulariser at the same points."""
+        noise = zip(*map(self.draw, x, generators), strict=True)
+        points = self.noised(x.flatten(0, 1), *map(torch.cat, noise))
+        # one generator is enough: a regulariser that draws is not stackable
+        return self.point_losses(points, generators[0])
+
+    def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What noises data ``x`` (n, d) in training: uniforms (n,) and normal numbers (n, d)."""
         u = torch.rand(x.shape[0], generator=generator).to(x)
-        z = torch.randn(x.shape, generator=generator).to(x)
-        points = self.noised(x, u, z)
+        return u, torch.randn(x.shape, generator=generator).to(x)
+
+    def point_losses(self, points: NoisedPoints, generator: torch.Generator) -> PointLosses:
+        """What each point adds to the loss; the generator is for regularisers that draw."""
         name = self.objective.name
         if self.regulariser is None:
-            total = self.matching_loss(points)
-            return Loss(total, {name: total.detach()})
+            matched = self.matching_losses(points)
+            return PointLosses(matched, {name: matched})
         found = self.regulariser.penalty(self, points, generator)
-        matched = self.matching_loss(points, found.score, found.divergence)
-        terms = {name: matched.detach(), self.regulariser.name: found.value.detach()}
-        return Loss(matched + self.regulariser.weight * found.value, terms)
+        matched = self.matching_losses(points, found.score, found.divergence)
+        total = torch.add(matched, found.pointwise, alpha=self.regulariser.weight)
+        return PointLosses(total, {name: matched, self.regulariser.name: found.pointwise})
 
     def noised(self, x: Tensor, u: Tensor, z: Tensor) -> NoisedPoints:
         """Data ``x`` (n, d) noised at the times of the uniforms ``u`` (n,) by the noise ``z``."""
@@ -119,15 +138,15 @@ class ScoreModel(ScoreNetwork):
         std = self.process.variance(s).sqrt()[:, None]
         return NoisedPoints(s, std, z, self.process.scale(s)[:, None] * x + std * z)
 
-    def matching_loss(
+    def matching_losses(
         self, points: NoisedPoints, score: Tensor | None = None, divergence: Tensor | None = None
     ) -> Tensor:
-        """The objective; score and divergence are evaluated unless they are given."""
+        """The objective at each point; score and divergence are evaluated unless given."""
         if self.objective.needs_divergence and divergence is None:
             score, divergence = self.score_and_divergence(points.s, points.y)
         if score is None:
             score = self.score(points.s, points.y)
-        return self.objective.value(points, score, divergence)
+        return self.objective.pointwise(points, score, divergence)
 
     def score_and_divergence(self, s: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Score (n, d) and its exact divergence (n,).
@@ -155,13 +174,16 @@ class ScoreModel(ScoreNetwork):
         points = self.noised(x, u, z)
         return Denoising().value(points, self.score(points.s, points.y), None)
 
-    def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def validation_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """The objective alone with stratified times: far less noise than a random draw."""
+        noise = zip(*map(self.draw_stratified, x, generators), strict=True)
+        return self.matching_losses(self.noised(x.flatten(0, 1), *map(torch.cat, noise)))
+
+    def draw_stratified(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What noises data ``x`` (n, d) in validation, as :meth:`draw` gives it."""
         n = x.shape[0]
         order = torch.randperm(n, generator=generator).to(x.device)
-        u = ((order + 0.5) / n).to(x)
-        z = torch.randn(x.shape, generator=generator).to(x)
-        return self.matching_loss(self.noised(x, u, z))
+        return ((order + 0.5) / n).to(x), torch.randn(x.shape, generator=generator).to(x)
 
     # -- generation --------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +14,11 @@ from mfglab.games.dynamics import NoisingProcess
 from mfglab.games.game import MeanFieldGame
 from mfglab.games.optimality import ValueDerivatives
 from mfglab.games.terminal import LinearCost
+from mfglab.networks.blocks import blockwise
 from mfglab.networks.jets import Jet, Motion, feature_jet, stack_jet
+from mfglab.networks.members import stack, stacked
 from mfglab.networks.mlp import ScoreFeatures, silu_stack
-from mfglab.solvers.base import Solver
+from mfglab.solvers.base import PointwiseSolver
 
 
 @dataclass(frozen=True)
@@ -65,20 +69,28 @@ class TimeOffset(nn.Module):
 
     def forward(self, log_snr: Tensor) -> Tensor:
         """The learned part of c at ``log_snr`` (n,), shape (n,)."""
-        out: Tensor = torch.exp(-0.5 * self._scaled(log_snr).square()) @ self.weight
-        return out
+        return self._combined(torch.exp(-0.5 * self._scaled(log_snr).square()))
 
     def derivative(self, log_snr: Tensor) -> Tensor:
         """Derivative in log signal-to-noise, shape (n,)."""
         z = self._scaled(log_snr)
-        out: Tensor = (-z / self.spacing * torch.exp(-0.5 * z.square())) @ self.weight
-        return out
+        return self._combined(-z / self.spacing * torch.exp(-0.5 * z.square()))
+
+    def _combined(self, bumps: Tensor) -> Tensor:
+        return blockwise(bumps, self.weight[..., None]).squeeze(-1)
 
     def _scaled(self, log_snr: Tensor) -> Tensor:
         return (log_snr[:, None] - self.centres.to(log_snr)) / self.spacing
 
 
-class ScoreNetwork(Solver):
+@stack.register
+def _stack_offset(first: TimeOffset, modules: Sequence[TimeOffset]) -> nn.Module:
+    whole = copy.deepcopy(first)
+    whole.weight = stacked([module.weight for module in modules])
+    return whole
+
+
+class ScoreNetwork(PointwiseSolver):
     """What is learned: ``psi ~ log eta`` with score ``grad psi``, or the score itself.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import islice
 from typing import Generic, TypeVar
@@ -36,8 +37,30 @@ def moved(x: BatchT, device: torch.device) -> BatchT:
     return x[0].to(device), x[1].to(device)
 
 
-class RandomBatches(IterableDataset[BatchT], Generic[BatchT]):
-    """An epoch of ``count`` batches drawn with replacement; epoch e always draws the same.
+class Batches(IterableDataset[BatchT], ABC, Generic[BatchT]):
+    """The batches of an epoch; epoch e always draws the same.
+
+    Args:
+        count: Batches an epoch.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose batches come next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[BatchT]: ...
+
+
+class RandomBatches(Batches[BatchT], Generic[BatchT]):
+    """An epoch of ``count`` batches drawn with replacement.
 
     Args:
         x: Training points (n, ...), or inputs and labels.
@@ -47,18 +70,10 @@ class RandomBatches(IterableDataset[BatchT], Generic[BatchT]):
     """
 
     def __init__(self, x: BatchT, batch_size: int, count: int, seed: int) -> None:
+        super().__init__(count)
         self.x: BatchT = x
         self.batch_size = batch_size
-        self.count = count
         self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.count
 
     def __iter__(self) -> Iterator[BatchT]:
         generator = stream("batches", self.seed, self.epoch)
@@ -81,10 +96,10 @@ class Groups(IterableDataset[Iterator[BatchT]], Generic[BatchT]):
         ValueError: The batches do not make whole groups.
     """
 
-    def __init__(self, batches: RandomBatches[BatchT], size: int) -> None:
+    def __init__(self, batches: Batches[BatchT], size: int) -> None:
         if len(batches) % size:
             raise ValueError(f"the group size must divide {len(batches)} batches, got {size!r}")
-        self.batches: RandomBatches[BatchT] = batches
+        self.batches: Batches[BatchT] = batches
         self.size = size
 
     def set_epoch(self, epoch: int) -> None:

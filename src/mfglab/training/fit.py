@@ -1,4 +1,4 @@
-"""``fit``: the one training loop."""
+"""``fit``: the one training loop, for one solver or for some that differ in their seed."""
 
 from __future__ import annotations
 
@@ -7,24 +7,39 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from mfglab.config import TrainingConfig
-from mfglab.solvers.base import BatchT, Trainable
-from mfglab.training.batches import Groups, RandomBatches, WholeBatch, group_size, loader
+from mfglab.solvers.base import BatchT, PointwiseSolver, Trainable
+from mfglab.training.batches import (
+    Batches,
+    Groups,
+    RandomBatches,
+    WholeBatch,
+    count,
+    group_size,
+    loader,
+)
 from mfglab.training.callbacks import Patience, best_weights, last_state
 from mfglab.training.checkpoints import CheckpointError, has_checkpoint, load_tree
 from mfglab.training.fingerprint import Fingerprint, differences, fingerprint
 from mfglab.training.lightning_io import SafetensorsIO
+from mfglab.training.members import (
+    MemberBatches,
+    MemberPoints,
+    MembersModule,
+    trainable_together,
+)
 from mfglab.training.module import SolverModule
 from mfglab.training.quiet import quiet
 from mfglab.training.seeds import stream
@@ -33,6 +48,7 @@ _ACCELERATORS = {"cpu": "cpu", "cuda": "gpu", "auto": "auto"}
 
 
 TrainableT = TypeVar("TrainableT", bound=Trainable)  # type: ignore[type-arg]
+SolverT = TypeVar("SolverT", bound=PointwiseSolver)
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,7 @@ class FitResult(Generic[TrainableT]):
         best_step: Step at which the kept weights were reached.
         best_val_loss: Their validation loss.
         steps: Steps taken in all.
-        seconds: Wall time of this call.
+        seconds: Wall time of this call, shared equally among solvers trained together.
     """
 
     solver: TrainableT
@@ -105,17 +121,13 @@ def fit(
     identity = fingerprint(solver, training, seed=seed, data=data, folder=folder)
     module = SolverModule(solver, training, seed, identity)
     best = best_weights(folder)
-    callbacks = [Patience(training.patience), best, last_state(folder)]
     size = training.batch_size * training.accumulate
-    group = group_size(training.val_every, training.iterations)
-    batches = loader(Groups(RandomBatches(train, size, training.val_every, seed), group))
+    batches = RandomBatches(train, size, training.val_every, seed)
+    state = _state(folder, identity, ("last", "best"))
     start = time.perf_counter()
-    with quiet():
-        trainer = _trainer(training, callbacks, training.val_every // group, device, progress)
-        with _interruptible(trainer, folder), torch.random.fork_rng():
-            trainer.fit(
-                module, batches, loader(WholeBatch(val)), ckpt_path=_state(folder, identity)
-            )
+    trainer = _optimise(
+        module, batches, WholeBatch(val), training, folder, state, device, progress, best
+    )
     final = {name: value.cpu().clone() for name, value in module.evaluated.state_dict().items()}
     kept = load_tree(Path(best.best_model_path).with_suffix(".safetensors"))
     module.load_state_dict(kept["state_dict"])
@@ -131,6 +143,150 @@ def fit(
     if not keep:
         shutil.rmtree(folder)
     return result
+
+
+def fit_members(
+    solvers: Sequence[SolverT],
+    train: Sequence[Tensor],
+    val: Sequence[Tensor],
+    training: TrainingConfig,
+    *,
+    seeds: Sequence[int],
+    folder: Path,
+    device: str = "cpu",
+    progress: bool = True,
+    keep: bool = False,
+) -> list[FitResult[SolverT]]:
+    """Train solvers that differ in their seed, and perhaps their data, together.
+
+    Small networks take as many steps in about half the time. Each solver sees the batches and the
+    noise, takes the steps, and is validated and stopped as in a :func:`fit` of its own, up to
+    rounding. An interrupted run is continued as there.
+
+    Args:
+        solvers: What is trained; changed in place. See
+            :func:`~mfglab.training.members.trainable_together` for those that can be.
+        train: Training points (n_k, d) of each.
+        val: Validation points (n, d) of each, as many for all.
+        training: Optimisation settings.
+        seeds: Seed of batches and noise of each.
+        folder: Working folder of this run alone.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        progress: Show a progress bar.
+        keep: Leave ``folder`` after success, see :func:`fit`.
+
+    Raises:
+        DivergedError: A loss is not finite.
+        KeyboardInterrupt: Training was interrupted; ``folder`` holds its last state.
+        ValueError: As for :func:`fit`, or the solvers cannot be trained together.
+    """
+    if device not in _ACCELERATORS:
+        raise ValueError(f"device must be one of {', '.join(_ACCELERATORS)}, got {device!r}")
+    if not solvers or not trainable_together(solvers, training):
+        kinds = sorted({type(solver).__name__ for solver in solvers})
+        raise ValueError(f"{', '.join(kinds) or 'no solvers'} cannot be trained together")
+    identity: Fingerprint = {}
+    for k, (solver, *data) in enumerate(zip(solvers, train, val, strict=True)):
+        parts = dict(zip(("train", "val"), data, strict=True))
+        for name, x in parts.items():
+            solver.check(name, x)
+        own = fingerprint(solver, training, seed=seeds[k], data=parts, folder=folder)
+        identity |= {f"{name} of member {k}": value for name, value in own.items()}
+    module = MembersModule(solvers, training, seeds, identity)
+    batches = MemberBatches(train, training.batch_size, training.val_every, seeds)
+    state = _state(folder, identity, ("last",))
+    start = time.perf_counter()
+    trainer = _optimise(
+        module, batches, MemberPoints(val), training, folder, state, device, progress
+    )
+    seconds = (time.perf_counter() - start) / len(solvers)
+    results = []
+    for k, (solver, member) in enumerate(zip(solvers, module.progress, strict=True)):
+        solver.load_state_dict(member.best)
+        results.append(
+            FitResult(
+                solver=solver.cpu().eval(),
+                final=member.final or module.member_weights(k),
+                history=member.history,
+                best_step=member.best_step,
+                best_val_loss=member.best_val_loss,
+                steps=int(trainer.global_step) if member.stopped is None else member.stopped,
+                seconds=seconds,
+            )
+        )
+    if not keep:
+        shutil.rmtree(folder)
+    return results
+
+
+def fit_all(
+    solvers: Sequence[TrainableT],
+    train: Sequence[BatchT],
+    val: Sequence[BatchT],
+    training: TrainingConfig,
+    *,
+    seeds: Sequence[int],
+    folder: Path,
+    device: str = "cpu",
+    progress: bool = True,
+    keep: bool = False,
+) -> list[FitResult[TrainableT]]:
+    """Train solvers together where that is possible, else one after the other.
+
+    Arguments are those of :func:`fit_members`; those with as many validation points are trained
+    together. Each has a folder of its own below ``folder``.
+    """
+    results: dict[int, FitResult[TrainableT]] = {}
+    for size in dict.fromkeys(map(count, val)):
+        members = [k for k in range(len(solvers)) if count(val[k]) == size]
+        chosen: list[Any] = [solvers[k] for k in members]
+        if len(members) > 1 and trainable_together(chosen, training):
+            found: list[Any] = fit_members(
+                chosen,
+                cast(list[Tensor], [train[k] for k in members]),
+                cast(list[Tensor], [val[k] for k in members]),
+                training,
+                seeds=[seeds[k] for k in members],
+                folder=folder / f"together.{size}",
+                device=device,
+                progress=progress,
+                keep=keep,
+            )
+            results |= zip(members, found, strict=True)
+            continue
+        for k in members:
+            results[k] = fit(
+                solvers[k],
+                train[k],
+                val[k],
+                training,
+                seed=seeds[k],
+                folder=folder / f"{k}.{seeds[k]}",
+                device=device,
+                progress=progress,
+                keep=keep,
+            )
+    return [results[k] for k in range(len(solvers))]
+
+
+def _optimise(
+    module: SolverModule[BatchT],
+    batches: Batches[BatchT],
+    val: Dataset[BatchT],
+    training: TrainingConfig,
+    folder: Path,
+    state: str | None,
+    device: str,
+    progress: bool,
+    *more: Callback,
+) -> pl.Trainer:
+    group = group_size(training.val_every, training.iterations)
+    callbacks = [Patience(training.patience), *more, last_state(folder)]
+    with quiet():
+        trainer = _trainer(training, callbacks, training.val_every // group, device, progress)
+        with _interruptible(trainer, folder), torch.random.fork_rng():
+            trainer.fit(module, loader(Groups(batches, group)), loader(val), ckpt_path=state)
+    return trainer
 
 
 def _trainer(
@@ -171,15 +327,15 @@ def _interruptible(trainer: pl.Trainer, folder: Path) -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def _state(folder: Path, identity: Fingerprint) -> str | None:
+def _state(folder: Path, identity: Fingerprint, files: Sequence[str]) -> str | None:
     # A state that cannot be continued costs a fresh start, never a wrong result.
     path = folder / "last.safetensors"
     if not has_checkpoint(path):
         return None
     log = logging.getLogger(__name__)
     try:
-        theirs = load_tree(path).get("fingerprint", {})
-        load_tree(folder / "best.safetensors")
+        theirs = {name: load_tree(folder / f"{name}.safetensors") for name in files}["last"]
+        theirs = theirs.get("fingerprint", {})
     except CheckpointError as error:
         log.warning("starting anew: %s", error)
         return None

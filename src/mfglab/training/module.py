@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mfglab.config import TrainingConfig
-from mfglab.solvers.base import BatchT, DivergedError, Loss, Trainable
+from mfglab.solvers.base import BatchT, DivergedError, Trainable
 from mfglab.training.batches import count, moved, rows
 from mfglab.training.fingerprint import Fingerprint
 from mfglab.training.seeds import stream
@@ -104,8 +104,7 @@ class SolverModule(pl.LightningModule, Generic[BatchT]):
         for part in range(parts):
             share = batch if parts == 1 else rows(batch, slice(part * size, (part + 1) * size))
             loss = self.solver.loss(share, self._noise)
-            if not math.isfinite(loss.total.item()):
-                raise DivergedError(self._explain(loss))
+            self._require_finite(loss.total, loss.total, loss.terms)
             for name, value in {"loss": loss.total.detach(), **loss.terms}.items():
                 self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._batches += 1
@@ -119,18 +118,17 @@ class SolverModule(pl.LightningModule, Generic[BatchT]):
         scheduler = self.lr_schedulers()
         assert isinstance(scheduler, LambdaLR)
         if self.training_config.gradient_clip > 0:
-            nn.utils.clip_grad_norm_(self.solver.parameters(), self.training_config.gradient_clip)
+            self._clip(self.training_config.gradient_clip)
         optimizer.step()
         scheduler.step()
+
+    def _clip(self, norm: float) -> None:
+        nn.utils.clip_grad_norm_(self.solver.parameters(), norm)
 
     def validation_step(self, batch: BatchT, index: int) -> None:
         """Validation loss with the same noise at every validation; one row of the history."""
         value = self.evaluated.validation_loss(batch, stream("validation", self.seed, 0))
-        if not math.isfinite(value.item()):
-            raise DivergedError(
-                f"validation loss is {value.item()} after step {self.global_step}; "
-                "lower training.learning_rate or set training.gradient_clip"
-            )
+        self._require_valid(value)
         self.log("val_loss", value, prog_bar=True, batch_size=count(batch))
         row = {"step": float(self.global_step), "val_loss": value.item()}
         row |= {name: total.item() / self._batches for name, total in self._sums.items()}
@@ -164,12 +162,21 @@ class SolverModule(pl.LightningModule, Generic[BatchT]):
         """Restore the history."""
         self.history = list(checkpoint["history"])
 
-    def _explain(self, loss: Loss) -> str:
-        terms = ", ".join(f"{name} = {value.item():.4g}" for name, value in loss.terms.items())
-        return (
-            f"training loss is {loss.total.item()} at step {self.global_step} ({terms}); "
+    def _require_finite(self, total: Tensor, shown: Tensor, terms: dict[str, Tensor]) -> None:
+        if math.isfinite(total.item()):
+            return
+        named = ", ".join(f"{name} = {value.item():.4g}" for name, value in terms.items())
+        raise DivergedError(
+            f"training loss is {shown.tolist()} at step {self.global_step} ({named}); "
             "lower training.learning_rate or set training.gradient_clip"
         )
+
+    def _require_valid(self, value: Tensor) -> None:
+        if not math.isfinite(value.sum().item()):
+            raise DivergedError(
+                f"validation loss is {value.tolist()} after step {self.global_step}; "
+                "lower training.learning_rate or set training.gradient_clip"
+            )
 
 
 def _decay_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
