@@ -14,6 +14,7 @@ from mfglab.networks.transformers.parts import Parts
 from mfglab.networks.transformers.vit import VitSize, vit
 from mfglab.solvers.continuous_depth import ContinuousDepth, DepthTransformer, Penalty, Velocity
 from mfglab.solvers.depth_solver import DepthSolver
+from mfglab.trajectories.integrate import Checkpointing
 
 AGREEMENT = 1e-9
 """Largest relative difference of losses and gradients in float64."""
@@ -86,7 +87,7 @@ def depth_solver(
     *,
     velocity: Velocity = Velocity.OUTPUT,
     weight: float = 1.0,
-    checkpoint: bool = False,
+    checkpoint: Checkpointing = False,
 ) -> DepthSolver:
     """The arm with ``steps`` Euler steps over T = 1 and a penalty in the released form."""
     depth = ContinuousDepth(

@@ -11,24 +11,30 @@ import torch
 from depth_cases import CASES, depth_solver
 from measuring import paired_medians, peak_bytes, use_threads, write_csv
 
+from mfglab.trajectories.integrate import Checkpointing
+
 
 @dataclass(frozen=True)
 class Row:
     """One case and number of steps. Peak memory in bytes, median times in seconds.
 
-    ``ratio`` is checkpointed memory over that of one step without checkpointing.
+    Checkpointed memory is with a state a step, or by halves. The ratios are these
+    over the memory of one step without checkpointing.
     """
 
     case: str
     steps: int
     plain_bytes: int
     checkpointed_bytes: int
+    halves_bytes: int
     ratio: float
+    halves_ratio: float
     plain_s: float
     checkpointed_s: float
+    halves_s: float
 
 
-def gradient(name: str, steps: int, checkpoint: bool) -> Callable[[], None]:
+def gradient(name: str, steps: int, checkpoint: Checkpointing) -> Callable[[], None]:
     """A forward and a backward pass."""
     case = CASES[name]
     solver = depth_solver(case.parts(), steps, checkpoint=checkpoint)
@@ -53,19 +59,21 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     args = parser.parse_args(argv)
     use_threads(args.threads)
     rows = []
-    print("  case  steps   memory MB: plain  checkpointed  ratio   time ms: plain  checkpointed")
+    print("  case  steps  memory MB: plain  a state a step  ratio  by halves  ratio  time ms: each")
     for name in args.cases:
         one = peak_bytes(gradient(name, 1, checkpoint=False))
         for steps in args.steps:
-            runs = [gradient(name, steps, mode) for mode in (False, True)]
+            modes: tuple[Checkpointing, ...] = (False, True, "halves")
+            runs = [gradient(name, steps, mode) for mode in modes]
             times = paired_medians(runs, args.seconds)
-            plain, checkpointed = (peak_bytes(run) for run in runs)
-            row = Row(name, steps, plain, checkpointed, checkpointed / one, *times)
+            memory = [peak_bytes(run) for run in runs]
+            row = Row(name, steps, *memory, memory[1] / one, memory[2] / one, *times)
             rows.append(row)
             print(
-                f"{row.case:>6} {row.steps:6d} {row.plain_bytes / 1e6:18.2f} "
-                f"{row.checkpointed_bytes / 1e6:13.2f} {row.ratio:6.2f} "
-                f"{row.plain_s * 1e3:16.1f} {row.checkpointed_s * 1e3:13.1f}"
+                f"{row.case:>6} {row.steps:6d} {row.plain_bytes / 1e6:17.2f} "
+                f"{row.checkpointed_bytes / 1e6:15.2f} {row.ratio:6.2f} "
+                f"{row.halves_bytes / 1e6:10.2f} {row.halves_ratio:6.2f} "
+                + " ".join(f"{1e3 * value:8.1f}" for value in times)
             )
     if args.output is not None:
         write_csv(args.output, rows)

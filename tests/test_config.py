@@ -115,7 +115,7 @@ def test_an_unknown_key_is_refused_by_its_full_name(key):
         ("models.flow.title", "", "at least 1 character"),
         ("models.flow.solver.steps", 0, "greater than or equal to 1"),
         ("models.flow.solver.width", 1.5, "valid integer"),
-        ("models.flow.solver.checkpoint", "perhaps", "valid boolean"),
+        ("models.flow.solver.checkpoint", "perhaps", "False, True or 'halves'"),
         ("models.flow.training.learning_rate", -0.1, "greater than 0"),
         ("models.flow.training.learning_rate", float("inf"), "finite"),
         ("models.flow.training.learning_rate", float("nan"), "finite"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -110,6 +111,13 @@ def test_checkpointing_gives_identical_gradients():
     again = torch.autograd.grad(objective(net, x0, checkpoint=True), parameters)
     assert all(torch.equal(a, b) for a, b in zip(plain, again, strict=True))
     assert max(g.abs().max() for g in plain) > 0
+    for steps in (1, 2, 5, 6):
+        plain, halves = (
+            torch.autograd.grad(objective(net, x0, steps, checkpoint=how), parameters)
+            for how in (False, "halves")
+        )
+        for ours, theirs in zip(halves, plain, strict=True):  # costs are added up in another order
+            torch.testing.assert_close(ours, theirs, rtol=1e-13, atol=1e-14)
 
 
 def saved_numbers(steps, checkpoint):
@@ -136,6 +144,14 @@ def test_checkpointing_keeps_only_the_states():
     assert per_step <= 1.5 * states + 8  # the state of a step and scalar stage times
     plain = (saved_numbers(20, False) - saved_numbers(10, False)) / 10
     assert plain > 10 * per_step
+
+
+def test_checkpointing_by_halves_keeps_a_state_a_halving():
+    states = 8 * 2
+    kept = [saved_numbers(2**k, "halves") for k in range(7)]
+    growth = [after - before for before, after in itertools.pairwise(kept)]
+    assert growth == [states] * 6
+    assert saved_numbers(64, True) - saved_numbers(32, True) == 32 * states
 
 
 def test_taylor_remainder_of_the_gradient_is_second_order():

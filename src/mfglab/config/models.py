@@ -25,8 +25,10 @@ class FlowBase(Section):
     terminal_weight: float = Field(
         1.0, gt=0, description="Weight alpha_C of the terminal cost KL(rho_1 || N(0, I))."
     )
-    checkpoint: bool = Field(
-        False, description="Recompute each step in the backward pass: memory free of `steps`."
+    checkpoint: Literal[False, True, "halves"] = Field(
+        False,
+        description="Recompute steps in the backward pass: memory of one step and a state a step; "
+        "with `halves` of a state a halving of the steps, at more recomputation.",
     )
 
 

@@ -108,7 +108,11 @@ class DepthConfig(Section):
         description="Running cost: mean of the squared velocity (released code) or half its sum "
         "(paper).",
     )
-    checkpoint: bool = Field(False, description="Recompute steps in the backward pass.")
+    checkpoint: Literal[False, True, "halves"] = Field(
+        False,
+        description="Recompute steps in the backward pass: memory of one step and a state a step; "
+        "with `halves` of a state a halving of the steps, at more recomputation.",
+    )
 
 
 class DepthRunConfig(Section):

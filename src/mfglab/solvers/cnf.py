@@ -18,7 +18,7 @@ from mfglab.games.game import MeanFieldGame
 from mfglab.games.terminal import KullbackLeibler
 from mfglab.networks.mlp import VelocityNet
 from mfglab.solvers.flow import FlowSolver, cost_columns
-from mfglab.trajectories.integrate import Rates
+from mfglab.trajectories.integrate import Checkpointing, Rates
 
 JACOBIAN = 3
 
@@ -35,7 +35,7 @@ class Cnf(FlowSolver):
         terminal_weight: Weight ``alpha_C`` of the terminal cost.
         steps: Runge-Kutta 4 steps in training.
         steps_val: Runge-Kutta 4 steps in validation and testing.
-        checkpoint: Recompute each step in the backward pass.
+        checkpoint: Recompute steps in the backward pass, see :func:`integrate`.
         generator: Source of the initial weights.
     """
 
@@ -50,7 +50,7 @@ class Cnf(FlowSolver):
         terminal_weight: float = 1.0,
         steps: int = 8,
         steps_val: int = 12,
-        checkpoint: bool = False,
+        checkpoint: Checkpointing = False,
         generator: torch.Generator | None = None,
     ) -> None:
         game = MeanFieldGame(

@@ -18,7 +18,14 @@ from torch import Tensor, nn
 
 from mfglab.solvers.transport import Penalty, convert_weight
 from mfglab.trajectories.adaptive import integrate_adaptive
-from mfglab.trajectories.integrate import Field, Rates, Trajectory, concatenate, integrate
+from mfglab.trajectories.integrate import (
+    Checkpointing,
+    Field,
+    Rates,
+    Trajectory,
+    concatenate,
+    integrate,
+)
 from mfglab.trajectories.methods import EULER, RungeKutta
 
 __all__ = [
@@ -81,7 +88,7 @@ class ContinuousDepth(nn.Module):
         per_block: Each block moves the state from 0 to T, one after the other; the transport is
             the sum.
         norm: Closes the stack within the velocity; for ``per_block``, that of the last block.
-        checkpoint: Keep one state a step for the backward pass and compute the rest again.
+        checkpoint: What is kept for the backward pass, see :func:`integrate`.
 
     Raises:
         ValueError: There is no block, or ``horizon`` is not positive.
@@ -106,7 +113,7 @@ class ContinuousDepth(nn.Module):
         penalty: Penalty = Penalty.MEAN,
         per_block: bool = False,
         norm: nn.Module | None = None,
-        checkpoint: bool = False,
+        checkpoint: Checkpointing = False,
     ) -> None:
         super().__init__()
         single = isinstance(blocks, nn.Module) and not isinstance(

@@ -12,7 +12,7 @@ from mfglab.games.densities import StandardNormal
 from mfglab.games.game import MeanFieldGame
 from mfglab.games.terminal import MeanCost
 from mfglab.solvers.base import Loss, PointLosses, PointwiseSolver
-from mfglab.trajectories.integrate import Field, Rates, Trajectory, integrate
+from mfglab.trajectories.integrate import Checkpointing, Field, Rates, Trajectory, integrate
 from mfglab.trajectories.methods import RK4
 
 LOG_DET, RUNNING, HJB = 0, 1, 2
@@ -41,7 +41,7 @@ class FlowSolver(PointwiseSolver):
         steps_val: Runge-Kutta 4 steps in validation and testing.
         hjb_weight: Weight ``alpha_R`` of the HJB residual.
         running_weight: Weight of the running cost in the objective; 1 is the game.
-        checkpoint: Recompute each step in the backward pass.
+        checkpoint: Recompute steps in the backward pass, see :func:`integrate`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FlowSolver(PointwiseSolver):
         steps_val: int,
         hjb_weight: float = 0.0,
         running_weight: float = 1.0,
-        checkpoint: bool = False,
+        checkpoint: Checkpointing = False,
     ) -> None:
         super().__init__(game, dim)
         self.reference = StandardNormal(dim)

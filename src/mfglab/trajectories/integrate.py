@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -39,6 +40,9 @@ class Rates:
 
 Field = Callable[[Tensor, Tensor], Rates]
 """Maps a scalar time tensor and points (n, ...) to :class:`Rates`."""
+
+Checkpointing = Literal[False, True, "halves"]
+"""What is kept for the backward pass, see :func:`integrate`."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,23 @@ def _step(
     return end, costs
 
 
+Advance = Callable[[tuple[Tensor, ...], Tensor], tuple[Tensor, Tensor | None]]
+
+
+def _by_halves(
+    advance: Advance, times: list[tuple[Tensor, ...]], x: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    # The first half is forgotten and taken again when its turn comes, by the same rule.
+    if len(times) == 1:
+        end, costs = recompute(advance, times[0], x, use_reentrant=False)
+        return end, costs
+    middle = len(times) // 2
+    first = partial(_by_halves, advance, times[:middle])
+    x, before = recompute(first, x, use_reentrant=False)
+    x, after = _by_halves(advance, times[middle:], x)
+    return x, after if before is None else before + after
+
+
 def _stage_times(
     method: RungeKutta, t0: float, h: float, steps: int, like: Tensor
 ) -> list[tuple[Tensor, ...]]:
@@ -101,7 +122,7 @@ def integrate(
     steps: int,
     method: RungeKutta = RK4,
     *,
-    checkpoint: bool = False,
+    checkpoint: Checkpointing = False,
     keep_path: bool = False,
 ) -> Trajectory:
     """Integrate ``x' = velocity(t, x)`` from ``t0`` to ``t1`` with equal steps.
@@ -113,9 +134,10 @@ def integrate(
         t1: End time; may be smaller than ``t0``.
         steps: Number of steps.
         method: Runge-Kutta method.
-        checkpoint: Keep one state per step for the backward pass and evaluate the field again
-            there, instead of keeping everything the field computed.
-        keep_path: Store the points of the whole grid.
+        checkpoint: For the backward pass keep one state a step and evaluate the field again there,
+            instead of keeping everything the field computed. ``"halves"`` keeps as many states as
+            the steps can be halved, and evaluates the field again about half as often.
+        keep_path: Store the points of the whole grid; then ``"halves"`` saves no more than True.
 
     Returns:
         End points, costs (signed dt, see the module text), grid, path.
@@ -134,10 +156,14 @@ def integrate(
         raise ValueError(f"points to integrate must be floating point, got {x0.dtype}")
     h = (t1 - t0) / steps
     advance = partial(_step, field, method, h)
-    recomputing = checkpoint and torch.is_grad_enabled()
+    recomputing = bool(checkpoint) and torch.is_grad_enabled()
     x, costs = x0, None
     path = [x0]
-    for times in _stage_times(method, t0, h, steps, x0):
+    grid = _stage_times(method, t0, h, steps, x0)
+    if checkpoint == "halves" and recomputing and not keep_path:
+        x, costs = _by_halves(advance, grid, x0)
+        grid = []
+    for times in grid:
         if recomputing:
             x, increment = recompute(advance, times, x, use_reentrant=False)
         else:
