@@ -13,10 +13,14 @@ from mfglab.training.seeds import stream
 
 SEEDS = [3, 0, 5]
 SCORE = {"kind": "score", "process": {"kind": "ou"}, "width": 8, "depth": 2}
+CNF = {"kind": "cnf", "width": 8, "steps": 2, "steps_val": 3}
 SOLVERS = {
     "otflow": {"kind": "otflow", "width": 8, "steps": 2, "steps_val": 3},
     "boltzmann": {"kind": "boltzmann", "width": 8, "steps": 2, "steps_val": 3},
-    "cnf": {"kind": "cnf", "width": 8, "steps": 2, "steps_val": 3},
+    "cnf": CNF,
+    "jacobian": CNF | {"jacobian_weight": 0.1, "kinetic_weight": 0.1},
+    "one layer": CNF | {"depth": 1},
+    "three layers": CNF | {"depth": 3},
     "matching": {"kind": "flow_matching", "width": 8, "coupling": "optimal"},
     "potential": SCORE,
     "vector": SCORE | {"parametrisation": "vector"},
@@ -29,8 +33,7 @@ APART = {
     "probes": SCORE | {"regulariser": {"kind": "residual", "probes": 2}},
     "increment": SCORE | {"regulariser": {"kind": "increment"}},
     "symmetric": SCORE | {"rotations": 4},
-    "three layers": SOLVERS["otflow"] | {"depth": 3},
-    "jacobian": SOLVERS["cnf"] | {"jacobian_weight": 0.1},
+    "deep potential": SOLVERS["otflow"] | {"depth": 3},
     "kernels": {"kind": "wpo", "centres": 5},
 }
 

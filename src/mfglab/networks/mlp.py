@@ -79,7 +79,7 @@ class VelocityNet(nn.Module):
     def with_jacobian(self, t: Tensor, x: Tensor) -> VelocityAndJacobian:
         """Velocity and exact Jacobian at ``x`` (n, d), at the price of d more hidden products."""
         h, slopes = self._slopes(t, x)
-        J = self._directions(slopes) @ self.last.weight.T  # (n, d in x, d in v)
+        J = _products(self._directions(slopes), self.last.weight)  # (n, d in x, d in v)
         return VelocityAndJacobian(self.last(h), J.mT)
 
     def _slopes(self, t: Tensor, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -101,15 +101,26 @@ class VelocityNet(nn.Module):
         return (blockwise(slopes[0], coupling) * slopes[1]).sum(-1)
 
     def _pushed_forward(self, slopes: list[Tensor]) -> Tensor:
-        return torch.einsum("ndm,dm->n", self._directions(slopes), self.last.weight)
+        J = self._directions(slopes)
+        W = self.last.weight if self.last.weight.ndim == 3 else self.last.weight[None]
+        blocks = J.view(len(W), -1, *J.shape[1:])
+        return torch.einsum("kndm,kdm->kn", blocks, W).flatten()
 
     def _directions(self, slopes: list[Tensor]) -> Tensor:
         # Any depth: the d coordinate directions go through the layers beside the values.
-        J = slopes[0][:, None, :] * self.opening.weight[:, : self.dim].T  # (n, d, m)
+        W = self.opening.weight[..., : self.dim].mT
+        blocks = slopes[0].view(W.shape[0] if W.ndim == 3 else 1, -1, 1, slopes[0].shape[1])
+        J = (blocks * W.unsqueeze(-3)).flatten(0, 1)  # (n, d, m)
         for layer, slope in zip(self.middle, slopes[1:], strict=True):
-            assert isinstance(layer, nn.Linear)
-            J = slope[:, None, :] * (J @ layer.weight.T)
+            weight = layer.weight
+            assert isinstance(weight, Tensor)
+            J = slope[:, None, :] * _products(J, weight)
         return J
+
+
+def _products(J: Tensor, weight: Tensor) -> Tensor:
+    # (n, d, m) with the rows of a weight (l, m), or of that of each member, shape (n, d, l).
+    return blockwise(J.flatten(0, 1), weight.mT).view(*J.shape[:2], -1)
 
 
 class ScoreFeatures(nn.Module):

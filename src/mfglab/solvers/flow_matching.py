@@ -70,11 +70,6 @@ class FlowMatching(Cnf):
         point = torch.lerp(x, z, t[:, None])
         return (self.velocity(t, point) - (z - x)).square().sum(1)
 
-    @property
-    def stackable(self) -> bool:
-        """Yes: no divergence is needed."""
-        return True
-
     def training_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> PointLosses:
         """Regression with fresh noise and uniform times."""
         z, t = (torch.cat(part) for part in zip(*map(self._draw, x, generators), strict=True))
