@@ -29,8 +29,9 @@ def train_seeds(
 ) -> dict[int, FitResult[Solver]]:
     """Train one model with every seed, those of small models together.
 
-    A seed's result does not depend on the other seeds but for rounding. What is below ``work`` is left: the caller
-    removes it when the results are stored. Until then an interrupted run is continued from there.
+    A seed's result does not depend on the other seeds but for rounding. What is below ``work`` is
+    left: the caller removes it when the results are stored. Until then an interrupted run is
+    continued from there.
 
     Args:
         splits: Data.
