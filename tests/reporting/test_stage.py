@@ -195,7 +195,8 @@ def test_freed_memory_is_kept_where_glibc_returns_it():
         "kept = keep_freed_memory()\n"
         "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "def work(): a = torch.ones(2**20); b = a + a; c = b * a; d = c - a\n"
-        "work(); before = faults()\n"
+        "for _ in range(5): work()\n"
+        "before = faults()\n"
         "for _ in range(20): work()\n"
         "print(int(kept), faults() - before)\n"
     )
@@ -203,7 +204,7 @@ def test_freed_memory_is_kept_where_glibc_returns_it():
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     kept, faults = map(int, done.stdout.split())
     assert kept == (platform.libc_ver()[0] == "glibc")
-    assert not kept or faults < 4_096  # ten times as many without
+    assert not kept or faults < 20_000  # four times as many without
 
 
 def test_other_systems_keep_their_own_ways(monkeypatch):

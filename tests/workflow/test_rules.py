@@ -23,7 +23,7 @@ TARGETS = {"all", "tables", "figures"}
 #: Its output is a table of wall times, itself a benchmark.
 WITHOUT_BENCHMARK = {"table_cost", "table_transformer_cost"}
 #: The frame of all stages: it decides what is recorded, not what is computed.
-FRAME = {"mfglab.reporting.stage"}
+FRAME = {"mfglab.reporting.script"}
 
 
 def rule_texts():

@@ -56,6 +56,13 @@ def package_modules(nodes):
     return [module for module in found if module.startswith("mfglab.")]
 
 
+@pytest.mark.parametrize("name", sorted(set(IMPORTS) - {"audit"}))
+def test_the_frame_is_the_first_import_of_the_package(name):
+    first, *others = package_modules(IMPORTS[name])
+    assert first == "mfglab.reporting.script"
+    assert "mfglab.reporting.stage" not in others
+
+
 def test_the_stages_that_train_are_those_that_reach_the_training_loop():
     reached = {name: module_closure(*package_modules(nodes)) for name, nodes in IMPORTS.items()}
     assert {name for name, found in reached.items() if "mfglab.training.fit" in found} == TRAIN

@@ -43,7 +43,7 @@ def used_by(rule):
     """Package modules that the script of a rule imports, the frame of every stage apart."""
     script = Path(workflow.basedir) / "workflow" / "scripts" / f"{rule}.py"
     imports = re.findall(r"^from (mfglab[.\w]+) import", script.read_text(), re.M)
-    return sorted(set(imports) - {"mfglab.reporting.stage"})
+    return sorted(set(imports) - {"mfglab.reporting.script"})
 
 
 def digest(rule):

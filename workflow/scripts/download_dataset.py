@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from mfglab.reporting.script import stage
 from mfglab.datasets.download import fetch
 from mfglab.files import sha256_file, write_text
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     got = fetch(job.wildcards["source"], Path(job.config_value("data_folder")))

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import EvaluationConfig
 from mfglab.datasets.files import write_npz
 from mfglab.datasets.splits import Splits
@@ -12,7 +13,6 @@ from mfglab.experiments.fields import figure_arrays
 from mfglab.experiments.residuals import residual_rows
 from mfglab.experiments.trained import load_trained
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     model, dataset = job.wildcards["model"], job.wildcards["dataset"]

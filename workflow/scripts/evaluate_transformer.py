@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import TransformerEvaluationConfig
 from mfglab.datasets.tasks.factory import load_task
 from mfglab.experiments.transformers.evaluate import (
@@ -16,7 +17,6 @@ from mfglab.experiments.transformers.hardness import Hardness
 from mfglab.experiments.transformers.trained import load_arm
 from mfglab.files import atomic_path
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     name, branch = job.wildcards["task"], f"transformers.tasks.{job.wildcards['task']}"

@@ -1,8 +1,8 @@
 """Generated digits above their nearest training images."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.figures.digits import digit_pairs
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
     save(digit_pairs(job.input("arrays")), job.output("figure"))

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.figures.flow_ablation import flow_paths
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
     with np.load(job.input("arrays")) as arrays:

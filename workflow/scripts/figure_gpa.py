@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.figures.particles import mixture_grid
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
     config = job.config_value("studies.gpa")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from mfglab.reporting.script import stage
 from mfglab.config import ManifoldsConfig
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.figures.manifolds import manifold_figure
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
     config = ManifoldsConfig.model_validate(job.config_value("studies.manifolds"))

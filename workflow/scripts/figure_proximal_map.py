@@ -1,9 +1,9 @@
 """Slopes of optimal flows over lambda, paths in the plane, measured differences and bounds."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.figures.proximal_map import proximal_map_panels
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
     lipschitz = float(job.config_value("studies.proximal_map.lipschitz"))

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.figures.curves import residual_curves
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
     titles = {name: entry["title"] for name, entry in job.config_value("models").items()}

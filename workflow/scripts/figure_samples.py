@@ -1,8 +1,8 @@
 """Samples of every model beside the data."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.figures.planar import RunArrays, sample_grid
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
     models = job.config_value("models")

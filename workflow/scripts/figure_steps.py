@@ -1,9 +1,9 @@
 """Likelihood error against the number of integration steps."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.figures.curves import step_curves
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job, figure_style():
     models = job.config_value("models")

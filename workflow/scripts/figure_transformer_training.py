@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.figures.style import figure_style, save
 from mfglab.reporting.figures.transformers import training_curves
-from mfglab.reporting.stage import stage
 from mfglab.reporting.transformers import in_order
 
 with stage(snakemake) as job, figure_style():

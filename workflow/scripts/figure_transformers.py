@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv
 from mfglab.reporting.figures.style import figure_style, save
 from mfglab.reporting.figures.transformers import (
@@ -11,7 +12,6 @@ from mfglab.reporting.figures.transformers import (
     sweep_curves,
     transfer_curves,
 )
-from mfglab.reporting.stage import stage
 from mfglab.reporting.transformers import in_order
 
 #: Arms whose hidden paths are drawn.

@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import EvaluationConfig
 from mfglab.datasets.splits import Splits
 from mfglab.experiments.floor import measure_floor
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = EvaluationConfig.model_validate(job.config_value("evaluation"))

@@ -2,9 +2,9 @@
 
 from pydantic import TypeAdapter
 
+from mfglab.reporting.script import stage
 from mfglab.config import DatasetConfig
 from mfglab.datasets.factory import from_manifest, prepare
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     value = job.config_value(f"datasets.{job.wildcards['dataset']}")

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import BoltzmannStudyConfig
 from mfglab.experiments.boltzmann import boltzmann
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = BoltzmannStudyConfig.model_validate(job.config_value("studies.boltzmann"))

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import BridgeConfig
 from mfglab.datasets.files import write_npz
 from mfglab.experiments.bridge import bridge
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = BridgeConfig.model_validate(job.config_value("studies.bridge"))

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import CertificateConfig
 from mfglab.experiments.certificate import certificate_runs, coverage_table
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = CertificateConfig.model_validate(job.config_value("studies.certificate"))

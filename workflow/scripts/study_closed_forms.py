@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import ClosedFormsConfig
 from mfglab.experiments.closed_forms import (
     exact_hjb_residuals,
@@ -10,7 +11,6 @@ from mfglab.experiments.closed_forms import (
     value_identity,
 )
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = ClosedFormsConfig.model_validate(job.config_value("studies.closed_forms"))

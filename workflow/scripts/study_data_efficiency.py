@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import DataEfficiencyConfig
 from mfglab.experiments.data_efficiency import run_data_efficiency, sample_factors
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = DataEfficiencyConfig.model_validate(job.config_value("studies.data_efficiency"))

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import DigitsStudyConfig
 from mfglab.datasets.files import write_npz
 from mfglab.datasets.splits import Splits
 from mfglab.experiments.digits import digit_study
 from mfglab.experiments.trained import load_trained
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = DigitsStudyConfig.model_validate(job.config_value("studies.digits"))

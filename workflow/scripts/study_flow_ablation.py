@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import FlowAblationConfig
 from mfglab.datasets.files import write_npz
 from mfglab.experiments.flow_ablation import flow_ablation
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = FlowAblationConfig.model_validate(job.config_value("studies.flow_ablation"))

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import GpaConfig
 from mfglab.datasets.files import write_npz
 from mfglab.experiments.gpa import gpa_study
 from mfglab.experiments.gradient_flow_limit import gradient_flow_limit
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = GpaConfig.model_validate(job.config_value("studies.gpa"))

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import HeavyTailsConfig
 from mfglab.datasets.factory import from_manifest
 from mfglab.datasets.files import write_npz
 from mfglab.experiments.heavy_tails import heavy_tails_study
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = HeavyTailsConfig.model_validate(job.config_value("studies.heavy_tails"))

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import HjbScoreConfig
 from mfglab.experiments.hjb_score import run_hjb_score
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = HjbScoreConfig.model_validate(job.config_value("studies.hjb_score"))

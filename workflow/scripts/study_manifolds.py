@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import ManifoldsConfig
 from mfglab.datasets.files import write_npz
 from mfglab.experiments.manifolds import manifold_study
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = ManifoldsConfig.model_validate(job.config_value("studies.manifolds"))

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from mfglab.reporting.script import stage
 from mfglab.config import MemorisationConfig
 from mfglab.datasets.files import write_npz
 from mfglab.experiments.memorisation import KERNEL_KEYS, KEYS, memorisation
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = MemorisationConfig.model_validate(job.config_value("studies.memorisation"))

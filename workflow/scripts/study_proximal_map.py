@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import ProximalMapConfig
 from mfglab.experiments.proximal_map import proximal_map
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = ProximalMapConfig.model_validate(job.config_value("studies.proximal_map"))

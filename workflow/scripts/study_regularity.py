@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import RegularityConfig
 from mfglab.experiments.regularity import blow_up, regularity_slopes, value_functions
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = RegularityConfig.model_validate(job.config_value("studies.regularity"))

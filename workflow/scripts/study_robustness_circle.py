@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import RobustnessConfig
 from mfglab.experiments.robustness_cells import SORTED_BY
 from mfglab.experiments.robustness_circle import (
@@ -11,7 +12,6 @@ from mfglab.experiments.robustness_circle import (
 from mfglab.experiments.robustness_heat import circle_contraction, circle_early_stopping
 from mfglab.experiments.robustness_objective import objectives
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = RobustnessConfig.model_validate(job.config_value("studies.robustness"))

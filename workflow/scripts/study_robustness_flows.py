@@ -2,13 +2,13 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import RobustnessFlowsConfig
 from mfglab.datasets.factory import TOYS
 from mfglab.experiments.robustness_flow_models import propagate, samplers, train_proximal
 from mfglab.experiments.robustness_flows import exact_flows
 from mfglab.experiments.trained import load_trained
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 from mfglab.training.seeds import stream
 
 with stage(snakemake) as job:

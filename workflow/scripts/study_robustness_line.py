@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import RobustnessConfig
 from mfglab.experiments.robustness_cells import SORTED_BY
 from mfglab.experiments.robustness_line import (
@@ -12,7 +13,6 @@ from mfglab.experiments.robustness_line import (
 )
 from mfglab.experiments.robustness_samples import samples
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = RobustnessConfig.model_validate(job.config_value("studies.robustness"))

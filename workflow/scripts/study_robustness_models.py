@@ -3,12 +3,12 @@
 import pandas as pd
 from pydantic import TypeAdapter
 
+from mfglab.reporting.script import stage
 from mfglab.config import DatasetConfig, RobustnessConfig
 from mfglab.datasets.factory import build_law
 from mfglab.experiments.robustness_models import decompose_models, scored_model
 from mfglab.experiments.trained import load_trained
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = RobustnessConfig.model_validate(job.config_value("studies.robustness"))

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import RobustnessConfig
 from mfglab.datasets.files import write_npz
 from mfglab.experiments.robustness_cells import SORTED_BY
 from mfglab.experiments.robustness_noise import growth_table, stochasticity
 from mfglab.experiments.robustness_trade import additivity, eps_and_sample, horizon_and_error
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = RobustnessConfig.model_validate(job.config_value("studies.robustness"))

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import RobustnessWideConfig
 from mfglab.experiments.robustness_cells import SORTED_BY
 from mfglab.experiments.robustness_rates import rates
@@ -9,7 +10,6 @@ from mfglab.experiments.robustness_ring import ring_early_stopping, ring_referen
 from mfglab.experiments.robustness_tables import bound_table
 from mfglab.experiments.robustness_wide import clocks, wide_slopes, widths
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     config = RobustnessWideConfig.model_validate(job.config_value("studies.robustness_wide"))

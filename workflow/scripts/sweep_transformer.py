@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import DepthRunConfig, SweepConfig, TransformerEvaluationConfig
 from mfglab.datasets.tasks.factory import load_task
 from mfglab.experiments.transformers.sweep import sweep_rows
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     name, branch = job.wildcards["task"], f"transformers.tasks.{job.wildcards['task']}"

@@ -1,8 +1,8 @@
 """Training times."""
 
+from mfglab.reporting.script import stage
 from mfglab.files import write_text
 from mfglab.reporting.cost import cost_table
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     table = cost_table(job.inputs_of("timing"))

@@ -1,8 +1,8 @@
 """Readable table of the equivariant scores."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv, write_csv
 from mfglab.reporting.figures.equivariance import TITLES
-from mfglab.reporting.stage import stage
 from mfglab.reporting.tables import study_table
 
 COLUMNS = [

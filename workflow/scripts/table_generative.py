@@ -1,7 +1,7 @@
 """Table of all generative models."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 from mfglab.reporting.tables import RUN_KEYS, readable_table, run_table, summary_table
 
 with stage(snakemake) as job:

@@ -1,7 +1,7 @@
 """The readable table of the particles on four Gaussians."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv, write_csv
-from mfglab.reporting.stage import stage
 from mfglab.reporting.tables import study_table
 
 COLUMNS = (

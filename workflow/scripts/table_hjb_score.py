@@ -1,7 +1,7 @@
 """Readable table of the HJB-regularised score models."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv, write_csv
-from mfglab.reporting.stage import stage
 from mfglab.reporting.tables import study_table
 
 with stage(snakemake) as job:

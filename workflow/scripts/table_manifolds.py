@@ -1,8 +1,8 @@
 """All laws of the manifold study in one table of runs, and the table that people read."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.figures.manifolds import ARM_TITLES, COLUMNS
-from mfglab.reporting.stage import stage
 from mfglab.reporting.tables import concatenate, study_table
 
 with stage(snakemake) as job:

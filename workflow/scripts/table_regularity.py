@@ -1,8 +1,8 @@
 """Readable tables of regularity: exact value functions, learned velocities."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv, write_csv
 from mfglab.reporting.flow_robustness import estimate_table
-from mfglab.reporting.stage import stage
 from mfglab.reporting.tables import study_table
 
 COLUMNS = (

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.experiments.robustness_cells import SORTED_BY
 from mfglab.experiments.robustness_tables import bound_table, slope_table
 from mfglab.reporting.csvio import read_csv, write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     parts = [read_csv(job.input(name)) for name in ("line", "circle", "trade")]

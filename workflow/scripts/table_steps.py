@@ -1,7 +1,7 @@
 """Tables of the number of integration steps and of the residuals of score potentials."""
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 from mfglab.reporting.tables import RUN_KEYS, concatenate, step_table
 
 with stage(snakemake) as job:

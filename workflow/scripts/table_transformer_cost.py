@@ -1,9 +1,9 @@
 """Training times of the Transformers' arms, with their operations and weights."""
 
+from mfglab.reporting.script import stage
 from mfglab.files import write_text
 from mfglab.reporting.cost import depth_cost_table
 from mfglab.reporting.csvio import read_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     table = depth_cost_table(job.inputs_of("timing"), read_csv(job.input("runs")))

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import write_csv
 from mfglab.reporting.published import published_table
-from mfglab.reporting.stage import stage
 from mfglab.reporting.transformers import (
     ablation_runs,
     ablation_table,

@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
 
+from mfglab.reporting.script import stage
 from mfglab.config import DatasetConfig, RunConfig
 from mfglab.datasets.factory import exact_mixture
 from mfglab.datasets.splits import Splits
 from mfglab.experiments.train import peak_memory, save_trained, train_seeds
 from mfglab.files import write_text
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     model, dataset = job.wildcards["model"], job.wildcards["dataset"]

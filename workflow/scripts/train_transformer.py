@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from mfglab.reporting.script import stage
 from mfglab.config import DepthRunConfig
 from mfglab.datasets.tasks.factory import load_task
 from mfglab.experiments.train import peak_memory
 from mfglab.experiments.transformers.train import save_arm, train_seeds
 from mfglab.files import write_text
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.stage import stage
 
 with stage(snakemake) as job:
     name, arm = job.wildcards["task"], job.wildcards["arm"]

@@ -2,7 +2,8 @@
 
 A script is a few lines::
 
-    from mfglab.reporting.stage import atomic_path, stage
+    from mfglab.reporting.script import stage
+    from mfglab.reporting.stage import atomic_path
 
     with stage(snakemake) as job:
         result = compute(job.config_value("datasets.moons"), job.config_value("seeds"))
