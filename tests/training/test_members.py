@@ -173,6 +173,22 @@ def test_a_member_that_diverges_is_shown_among_the_others(data, tmp_path):
         fit_members(solvers, *data, training(), seeds=SEEDS, folder=tmp_path, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        (SOLVERS["otflow"], {"hjb_weight": 2.0}),
+        (SOLVERS["cnf"], {"terminal_weight": 2.0}),
+        (SOLVERS["residual"], {"regulariser": {"kind": "residual", "weight": 0.6}}),
+        (SOLVERS["vector"], {"process": {"kind": "vp"}}),
+    ],
+    ids=["solver", "game", "regulariser", "process"],
+)
+def test_members_differ_in_nothing_but_weights(data, tmp_path, kind, other):
+    solvers = [make(kind | change, 0) for change in ({}, {}, other)]
+    with pytest.raises(ValueError, match="solver 2 has other settings than solver 0"):
+        fit_members(solvers, *data, training(), seeds=SEEDS, folder=tmp_path, progress=False)
+
+
 def test_bad_points_of_one_member_are_refused(data, tmp_path):
     train, val = data
     train[2][7, 1] = float("nan")

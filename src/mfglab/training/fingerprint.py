@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import is_dataclass
 from pathlib import Path
 
 from torch import Tensor, nn, uint8
@@ -57,11 +58,16 @@ def _describe(solver: Trainable[BatchT]) -> str:
         name: value
         for name, value in sorted(vars(solver).items())
         # `training` is torch's train/eval flag, names with an underscore are torch's own state
-        if isinstance(value, bool | int | float | str) and name[0] != "_" and name != "training"
+        if _is_setting(value) and name[0] != "_" and name != "training"
     }
     kind = f"{type(solver).__module__}.{type(solver).__qualname__}"
     text = f"{kind} {settings} {solver.game!r} {nn.Module.__repr__(solver)}"
     return re.sub(r" at 0x[0-9a-f]+", "", text)
+
+
+def _is_setting(value: object) -> bool:
+    # a regulariser, an objective and a process are dataclasses, which print their fields
+    return isinstance(value, bool | int | float | str) or is_dataclass(value)
 
 
 def _digest_data(x: BatchT) -> str:

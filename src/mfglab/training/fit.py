@@ -186,12 +186,14 @@ def fit_members(
         kinds = sorted({type(solver).__name__ for solver in solvers})
         raise ValueError(f"{', '.join(kinds) or 'no solvers'} cannot be trained together")
     identity: Fingerprint = {}
-    for k, (solver, *data) in enumerate(zip(solvers, train, val, strict=True)):
-        parts = dict(zip(("train", "val"), data, strict=True))
-        for name, x in parts.items():
-            solver.check(name, x)
-        own = fingerprint(solver, training, seed=seeds[k], data=parts, folder=folder)
+    for k, (solver, seed, x, v) in enumerate(zip(solvers, seeds, train, val, strict=True)):
+        data = {"train": x, "val": v}
+        for name, points in data.items():
+            solver.check(name, points)
+        own = fingerprint(solver, training, seed=seed, data=data, folder=folder)
         identity |= {f"{name} of member {k}": value for name, value in own.items()}
+        if identity["solver of member 0"] != own["solver"]:  # its settings would be ignored
+            raise ValueError(f"solver {k} has other settings than solver 0")
     module = MembersModule(solvers, training, seeds, identity)
     batches = MemberBatches(train, training.batch_size, training.val_every, seeds)
     state = _state(folder, identity, ("last",))

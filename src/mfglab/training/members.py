@@ -22,8 +22,8 @@ from mfglab.training.seeds import stream
 def trainable_together(solvers: Sequence[object], training: TrainingConfig) -> bool:
     """Whether :func:`~mfglab.training.fit.fit_members` takes these solvers, settings being equal.
 
-    Members of AdamW would be told apart by the number of axes of a parameter, which stacking
-    changes; accumulated batches serve large models, which gain nothing here.
+    Not with AdamW, whose decay leaves vectors alone and knows them by their one axis: stacked they
+    have two. Accumulated batches serve large models, which gain nothing here.
     """
     small = training.optimizer == "adam" and training.accumulate == 1
     return small and all(isinstance(s, PointwiseSolver) and s.stackable for s in solvers)
