@@ -50,9 +50,11 @@ class Tree:
 
     @property
     def env(self) -> dict[str, str]:
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        return os.environ | threads | {"PYTHONPATH": str(self.root / "src"), "PATH": path}
+        own = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        own["PYTHONPATH"] = str(self.root / "src")
+        own["PYTHONDONTWRITEBYTECODE"] = ""  # the copy is compiled once, not by every process
+        return os.environ | own
 
     def call(self, *words: str, stdin: str = "") -> Done:
         """``python -m`` words."""
