@@ -79,7 +79,7 @@ def test_curves_draw_one_line_a_model():
     )
     with figure_style():
         figure = step_curves(steps, {"a": "A", "b": "B"}, ["moons"])
-    assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["A", "B"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["A", "B"]
     history = pd.DataFrame({"seed": [0, 0], "step": [1, 2], "hjb": [1.0, 0.5]})
     residuals = pd.DataFrame(
         {"model": ["s"], "dataset": ["mix"], "seed": [0], "s": [0.1], "relative_residual": [0.2]}

@@ -11,25 +11,31 @@ from matplotlib.figure import Figure
 
 from mfglab.reporting.figures.style import colours_of
 
+#: Gaps that are zero in the digits of the table are drawn here, at the lower edge.
+_LEAST = 1e-6
+
 
 def step_curves(steps: pd.DataFrame, titles: Mapping[str, str], datasets: Sequence[str]) -> Figure:
     """Error of the likelihood against the number of integration steps, a panel a data set."""
     figure, grid = plt.subplots(
-        1, len(datasets), figsize=(3.3 * len(datasets), 2.9), squeeze=False, layout="constrained"
+        1, len(datasets), figsize=(3.6 * len(datasets), 3.3), squeeze=False, layout="constrained"
     )
     colours = colours_of(list(titles))
     finest = int(steps["steps"].max())
     for axes, dataset in zip(grid[0], datasets, strict=True):
         part = steps[(steps["dataset"] == dataset) & (steps["steps"] < finest)]
+        part = part.assign(abs_nll_gap=part["abs_nll_gap"].clip(lower=_LEAST))
         for model, group in part.groupby("model", sort=True):
             _seed_band(axes, group, "steps", "abs_nll_gap", titles[str(model)], colours[str(model)])
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
+        axes.set_ylim(bottom=_LEAST)
         axes.set_xlabel("Runge-Kutta 4 steps")
         axes.set_title(dataset.replace("_", " "))
         axes.axhline(0.02, color="#999999", lw=0.8, ls=":")
     grid[0, 0].set_ylabel(f"|NLL - NLL at {finest} steps|, nats")
-    grid[0, 0].legend()
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     grid[0, -1].annotate(
         "0.02 nats", (1, 0.02), xycoords=("axes fraction", "data"), ha="right", va="bottom", size=7
     )
