@@ -51,7 +51,9 @@ class Tree:
     @property
     def env(self) -> dict[str, str]:
         own = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        own["PATH"] = os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+        )
         own["PYTHONPATH"] = str(self.root / "src")
         own["PYTHONDONTWRITEBYTECODE"] = ""  # the copy is compiled once, not by every process
         return os.environ | own
