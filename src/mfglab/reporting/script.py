@@ -1,6 +1,6 @@
 """What a workflow script imports before all else: :func:`~mfglab.reporting.stage.stage`, quickly.
 
-Half of a short stage is Python's own work around its imports. Looking for garbage among the
+A third of a short stage was Python's own work around its imports. Looking for garbage among the
 hundreds of thousands of objects that torch and Lightning make at import finds none and takes a
 second; looking once more when the process ends takes another one and a half. So the collector
 rests from the import of this module until the stage begins, and what there is by then, and in the

@@ -168,17 +168,16 @@ def fit_members(
             :func:`~mfglab.training.members.trainable_together` for those that can be.
         train: Training points (n_k, d) of each.
         val: Validation points (n, d) of each, as many for all.
-        training: Optimisation settings.
+        training: As for :func:`fit`, the same for all; so are the other arguments.
         seeds: Seed of batches and noise of each.
-        folder: Working folder of this run alone.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        progress: Show a progress bar.
-        keep: Leave ``folder`` after success, see :func:`fit`.
+        folder: See there.
+        device: See there.
+        progress: See there.
+        keep: See there.
 
     Raises:
-        DivergedError: A loss is not finite.
-        KeyboardInterrupt: Training was interrupted; ``folder`` holds its last state.
-        ValueError: As for :func:`fit`, or the solvers cannot be trained together.
+        ValueError: The solvers cannot be trained together, or differ in their settings; and all
+            that :func:`fit` raises.
     """
     if device not in _ACCELERATORS:
         raise ValueError(f"device must be one of {', '.join(_ACCELERATORS)}, got {device!r}")
