@@ -18,6 +18,7 @@ from mfglab.experiments.memorisation_arms import (
     KERNEL_ARMS,
     Outcome,
     Problem,
+    each,
     empirical,
     isotropic,
 )
@@ -92,17 +93,25 @@ def test_arrays_hold_what_the_figure_draws(study):
     assert lengths == pytest.approx(np.full((32, 2), 0.01))
 
 
-def test_the_same_seed_gives_the_same_rows(study, tmp_path):
-    again = memorisation(TINY, [1], tmp_path)
-    same = study.runs[study.runs["seed"] == 1].reset_index(drop=True)
-    pd.testing.assert_frame_equal(same, again.runs)
+def test_the_same_seeds_give_the_same_rows(study, tmp_path):
+    again = memorisation(TINY, [0, 1], tmp_path)
+    pd.testing.assert_frame_equal(study.runs, again.runs)
+    pd.testing.assert_frame_equal(study.kernels, again.kernels)
+
+
+def test_a_score_model_does_not_see_the_other_seeds(study, tmp_path):
+    # Learned together with others up to rounding as alone.
+    alone = memorisation(TINY, [1], tmp_path, {"score": ARMS["score"]}).runs
+    among = study.runs[(study.runs["seed"] == 1) & (study.runs["arm"] == "score")]
+    among = among.reset_index(drop=True)
+    pd.testing.assert_frame_equal(among, alone, rtol=1e-4, check_dtype=False)
 
 
 def test_a_further_arm_is_one_function(tmp_path):
     def copies(problem, config, work):
         yield Outcome(problem.train, nll=0.0)
 
-    row = memorisation(TINY, [0], tmp_path, {"copies": copies}).runs.iloc[0]
+    row = memorisation(TINY, [0], tmp_path, {"copies": each(copies)}).runs.iloc[0]
     assert (row["arm"], row["ratio"], row["copied"]) == ("copies", 0.0, 1.0)
 
 
@@ -110,8 +119,8 @@ def test_kernels_that_are_too_narrow_memorise_and_validated_ones_do_not(tmp_path
     changes = {"n_train": 200, "n_val": 500, "n_test": 1000, "n_samples": 1000}
     config = TINY.model_copy(update=changes)
     problem = Problem.draw("two_spirals", TwoSpirals(), config, seed=3)
-    narrow, _ = empirical(problem, config, tmp_path)
-    (validated,) = isotropic(problem, config, tmp_path)
+    (_, narrow), _ = empirical([problem], config, tmp_path)
+    ((_, validated),) = isotropic([problem], config, tmp_path)
     assert validated.nll < narrow.nll
 
     def median(x):

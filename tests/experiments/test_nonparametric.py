@@ -33,9 +33,9 @@ def test_too_few_points_make_no_kernels():
 
 def test_particles_come_nearer_to_the_points_and_repeat():
     x = moons(100)
-    few, many = (fit_particles(x, 0, 60, steps).particles for steps in (1, 60))
-    again = fit_particles(x, 0, 60, 60).particles
-    assert torch.equal(many, again)
+    few, many = (fit_particles([x], [0], 60, steps)[0].particles for steps in (1, 60))
+    (again,) = fit_particles([x], [0], 60, 60)
+    assert torch.equal(many, again.particles)
     near = [torch.cdist(p, x).min(1).values.mean() for p in (few, many)]
     assert near[1] < 0.8 * near[0]
 

@@ -11,6 +11,7 @@ from mfglab.solvers.particles import (
     ParticlesDivergedError,
     ParticleSettings,
     TailCorrection,
+    run_flows,
 )
 
 
@@ -75,6 +76,45 @@ def test_the_same_generator_gives_the_same_bits():
     one, other = once(), once()
     assert torch.equal(one.particles, other.particles)
     assert torch.equal(one.divergence, other.divergence)
+
+
+def varied():
+    """Flows of one shape that differ in all that may differ, one of another shape, with starts."""
+    common = {"steps": 12, "heun": True, "bound": 30.0}
+    own = [
+        {"lipschitz": 0.5, "step": 0.2},
+        {"lipschitz": None, "step": 0.01, "final_step": 0.001},
+        {"lipschitz": 2.0, "step": 40.0},  # leaves the bound
+        {"lipschitz": 1.0, "step": 0.3, "tail": TailCorrection(0.02, 0.9)},
+        {"lipschitz": 1.0, "step": 0.3, "depth": 2},
+    ]
+    target = normal(60, 2, seed=8).double()
+    starts = [3 + normal(50, 2, seed=20 + k).double() for k in range(len(own) + 1)]
+    flows = [flow(target + 0.1 * k, **common, **more) for k, more in enumerate(own)]
+    starts[-1][0] = torch.nan  # has no divergence from the start
+    return [*flows, flow(target, **common, lipschitz=1.0, step=0.2)], starts
+
+
+def test_flows_go_together_as_they_go_alone():
+    together = run_flows(*varied())
+    for alone, start, outcome in zip(*varied(), together, strict=True):
+        (run,) = run_flows([alone], [start])
+        torch.testing.assert_close(outcome.particles, run.particles, equal_nan=True)
+        if isinstance(outcome, ParticlesDivergedError):
+            assert str(outcome) == str(run)
+            continue
+        for name in ("times", "divergence", "dissipation", "max_speed"):
+            torch.testing.assert_close(getattr(outcome, name), getattr(run, name))
+        x = outcome.particles
+        torch.testing.assert_close(outcome.discriminator(x), run.discriminator(x))
+    assert [isinstance(o, ParticlesDivergedError) for o in together] == [0, 0, 1, 0, 0, 1]
+
+
+def test_a_flow_can_start_again_after_it_diverged():
+    model = flow(normal(50, 2, seed=8), steps=3)
+    with pytest.raises(ParticlesDivergedError):
+        model.run(torch.full((50, 2), torch.nan))
+    assert bool(model.run(normal(50, 2, seed=9)).particles.isfinite().all())
 
 
 def test_steps_shrink_geometrically():

@@ -137,11 +137,9 @@ def samples_of(config: ContaminationConfig, cases: Sequence[Case]) -> dict[str, 
                 solver.sample(n, stream("samples", seed)).numpy()
                 for solver, seed in zip(solvers, seeds, strict=True)
             ]
-    samples[PARTICLES] = []
-    for case in cases:
-        points = torch.from_numpy(case.splits.train)
-        cloud = fit_particles(points, case.seed, n, config.particle_steps)
-        samples[PARTICLES].append(cloud.particles.numpy())
+    points = [torch.from_numpy(case.splits.train) for case in cases]
+    clouds = fit_particles(points, seeds, n, config.particle_steps)
+    samples[PARTICLES] = [cloud.particles.numpy() for cloud in clouds]
     return samples
 
 

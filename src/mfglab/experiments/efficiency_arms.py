@@ -138,8 +138,8 @@ def train_wpo(tasks: Sequence[Task]) -> Sequence[Solver]:
 def train_gpa(tasks: Sequence[Task]) -> Sequence[ParticleCloud]:
     """As many particles as test points, whatever the number of training points."""
     config = tasks[0].config
-    sizes = (config.test_points, config.particle_steps)
-    return [fit_particles(task.x, task.seed, *sizes) for task in tasks]
+    data, seeds = [task.x for task in tasks], [task.seed for task in tasks]
+    return fit_particles(data, seeds, config.test_points, config.particle_steps)
 
 
 #: The models of the study by name. A new one is one entry here and a name in `arms`.

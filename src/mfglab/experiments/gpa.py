@@ -17,10 +17,11 @@ from mfglab.games.divergences import KL
 from mfglab.metrics.memorisation import nearest_points
 from mfglab.metrics.wasserstein import transport_distances
 from mfglab.solvers.particles import (
+    Outcome,
     ParticleFlow,
     ParticleRun,
-    ParticlesDivergedError,
     ParticleSettings,
+    run_flows,
 )
 from mfglab.training.seeds import stream
 
@@ -112,16 +113,17 @@ def gpa_study(config: GpaConfig, seeds: list[int]) -> GpaResult:
     """
     arms = [_Arm(L, m) for m in config.multiples for L in config.lipschitz]
     arms += [_Arm(L, config.multiples[0], kind) for kind in ("reset", "fast") for L in (None, 1.0)]
-    rows, arrays = [], {}
-    for seed in seeds:
-        train = four_gaussians().sample(config.points, stream("gpa train", seed))
-        for arm in arms:
-            row, particles = _run(config, arm, train, seed)
-            rows.append(row)
-            if seed == seeds[0] and arm.discriminator == "warm":
-                arrays[f"particles_{arm.label}_{arm.multiple}"] = particles
-        if seed == seeds[0]:
-            arrays["train"] = train.numpy()
+    law = four_gaussians()
+    train = {seed: law.sample(config.points, stream("gpa train", seed)) for seed in seeds}
+    runs = [(seed, arm) for seed in seeds for arm in arms]
+    flows = [_flow(config, arm, train[seed], seed) for seed, arm in runs]
+    starts = [_start(config, arm, seed) for seed, arm in runs]
+    rows, arrays = [], {"train": train[seeds[0]].numpy()}
+    for (seed, arm), outcome in zip(runs, run_flows(flows, starts), strict=True):
+        rows.append(_measure(arm, seed, outcome, train[seed].numpy()))
+        if seed == seeds[0] and arm.discriminator == "warm":
+            particles = outcome.particles.double().numpy()
+            arrays[f"particles_{arm.label}_{arm.multiple}"] = particles
     return GpaResult(rows, arrays)
 
 
@@ -132,9 +134,12 @@ def settings_of(
     return ParticleSettings(lipschitz=lipschitz, **training.model_dump(), **more)  # type: ignore[arg-type]
 
 
-def _run(config: GpaConfig, arm: _Arm, train: Tensor, seed: int) -> tuple[GpaRow, Points]:
+def _start(config: GpaConfig, arm: _Arm, seed: int) -> Tensor:
     n = config.points * arm.multiple
-    start = 0.5 * torch.randn(n, 2, generator=stream("gpa start", seed, arm.multiple))
+    return 0.5 * torch.randn(n, 2, generator=stream("gpa start", seed, arm.multiple))
+
+
+def _flow(config: GpaConfig, arm: _Arm, train: Tensor, seed: int) -> ParticleFlow:
     training = config.training
     if arm.discriminator == "fast":
         rate = FAST * training.learning_rate
@@ -142,20 +147,12 @@ def _run(config: GpaConfig, arm: _Arm, train: Tensor, seed: int) -> tuple[GpaRow
     reset = arm.discriminator == "reset"
     settings = settings_of(training, arm.lipschitz, reset_adam=reset)
     generator = stream("gpa discriminator", seed)
-    flow = ParticleFlow(KL(), train.float(), settings, generator=generator)
-    run: ParticleRun | None
-    try:
-        run = flow.run(start)
-        particles = run.particles.double().numpy()
-    except ParticlesDivergedError as error:
-        run = None
-        particles = error.particles.double().numpy()
-    return _measure(arm, seed, run, particles, train.numpy()), particles
+    return ParticleFlow(KL(), train.float(), settings, generator=generator)
 
 
-def _measure(
-    arm: _Arm, seed: int, run: ParticleRun | None, particles: Points, train: Points
-) -> GpaRow:
+def _measure(arm: _Arm, seed: int, outcome: Outcome, train: Points) -> GpaRow:
+    run = outcome if isinstance(outcome, ParticleRun) else None
+    particles = outcome.particles.double().numpy()
     law, n = four_gaussians(), len(particles)
     # Each training point counts as often as there are particles to it: exact W2 of equal sizes.
     reached = transport_distances(particles, np.tile(train, (arm.multiple, 1))).w2

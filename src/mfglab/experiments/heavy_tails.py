@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,7 +15,13 @@ from mfglab.datasets.heavy_tails import StudentT
 from mfglab.experiments.gpa import settings_of
 from mfglab.games.divergences import KL, Alpha, FDivergence
 from mfglab.metrics.tails import empirical_survival, tail_errors
-from mfglab.solvers.particles import ParticleFlow, ParticlesDivergedError, TailCorrection
+from mfglab.solvers.particles import (
+    Outcome,
+    ParticleFlow,
+    ParticlesDivergedError,
+    TailCorrection,
+    run_flows,
+)
 from mfglab.training.seeds import stream
 
 Array = NDArray[np.float64]
@@ -183,48 +188,73 @@ def heavy_tails_study(
         seeds: Seeds.
         strokes: Times between keystrokes, shape (n,); None leaves that target out.
     """
+    cases = [
+        Case.make(config, law, seed) for seed in seeds for law in laws_of(config, seed, strokes)
+    ]
+    arms = arms_of(config)
+    flows = [case.flow(config, arm) for case in cases for arm in arms]
+    outcomes = iter(run_flows(flows, [case.start for case in cases for _ in arms]))
     rows: list[TailRow] = []
     arrays: dict[str, Array] = {}
-    for seed in seeds:
-        for law in laws_of(config, seed, strokes):
-            top = float(law.radial_quantile(np.array([1 - 0.2 / config.points]))[0])
-            grid = np.geomspace(0.1, top, 200)
+    for case in cases:
+        law, seed = case.law, case.seed
+        top = float(law.radial_quantile(np.array([1 - 0.2 / config.points]))[0])
+        grid = np.geomspace(0.1, top, 200)
+        if seed == seeds[0]:
+            exact = law.radial_survival(grid)
+            arrays |= {f"radius_{law.name}": grid, f"exact_{law.name}": exact}
+        fresh = law.sample(config.points, stream("tails fresh", seed, _key(law)))
+        found = {GAUSSIAN: _Outcome(case.start), SAMPLE: _Outcome(fresh)}
+        found |= {arm.name: _outcome(next(outcomes)) for arm in arms}
+        bounds = {arm.name: arm.lipschitz for arm in arms}
+        for name, outcome in found.items():
+            bound = bounds.get(name)
+            radii = outcome.points.double().norm(dim=1).numpy()
+            rows.append(_row(name, law, seed, radii, outcome, math.inf if bound is None else bound))
             if seed == seeds[0]:
-                exact = law.radial_survival(grid)
-                arrays |= {f"radius_{law.name}": grid, f"exact_{law.name}": exact}
-            for name, bound, outcome in _outcomes(config, law, seed):
-                radii = outcome.points.double().norm(dim=1).numpy()
-                rows.append(_row(name, law, seed, radii, outcome, bound))
-                if seed == seeds[0]:
-                    arrays[f"{name}_{law.name}"] = empirical_survival(radii, grid)
+                arrays[f"{name}_{law.name}"] = empirical_survival(radii, grid)
     return TailResult(rows, arrays)
 
 
-def _outcomes(
-    config: HeavyTailsConfig, law: TailLaw, seed: int
-) -> Iterator[tuple[str, float, _Outcome]]:
-    key = _key(law)
-    target = law.sample(config.points, stream("tails train", seed, key)).float()
-    start = torch.randn(len(target), law.dim, generator=stream("tails start", seed))
-    yield GAUSSIAN, math.inf, _Outcome(start)
-    fresh = law.sample(config.points, stream("tails fresh", seed, key))
-    yield SAMPLE, math.inf, _Outcome(fresh)
-    # Speeds are bounded by L, so the time to reach the tail is proportional to its radius.
-    scale = float(target.norm(dim=1).quantile(SCALE))
-    steps = config.training.model_dump(include={"step", "final_step"})
-    training = config.training.model_copy(update={k: scale * h for k, h in steps.items()})
-    for arm in arms_of(config):
+@dataclass(frozen=True)
+class Case:
+    """What the arms of one law and seed share.
+
+    Args:
+        law: The target.
+        seed: Seed.
+        target: Points of it (n, d).
+        start: Particles at the start (n, d).
+    """
+
+    law: TailLaw
+    seed: int
+    target: Tensor
+    start: Tensor
+
+    @classmethod
+    def make(cls, config: HeavyTailsConfig, law: TailLaw, seed: int) -> Case:
+        """Draw the points."""
+        target = law.sample(config.points, stream("tails train", seed, _key(law))).float()
+        start = torch.randn(len(target), law.dim, generator=stream("tails start", seed))
+        return cls(law, seed, target, start)
+
+    def flow(self, config: HeavyTailsConfig, arm: Arm) -> ParticleFlow:
+        """The flow of an arm."""
+        # Speeds are bounded by L, so the time to reach the tail is proportional to its radius.
+        scale = float(self.target.norm(dim=1).quantile(SCALE))
+        steps = config.training.model_dump(include={"step", "final_step"})
+        training = config.training.model_copy(update={k: scale * h for k, h in steps.items()})
         settings = settings_of(training, arm.lipschitz, tail=arm.tail)
-        generator = stream("tails discriminator", seed)
-        flow = ParticleFlow(arm.divergence, target, settings, generator=generator)
-        bound = math.inf if arm.lipschitz is None else arm.lipschitz
-        try:
-            run = flow.run(start)
-        except ParticlesDivergedError as error:
-            yield arm.name, bound, _Outcome(error.particles, diverged=1)
-            continue
-        energy, speed = float(run.kinetic_energy[-1]), float(run.max_speed.max())
-        yield arm.name, bound, _Outcome(run.particles, 0, energy, speed)
+        generator = stream("tails discriminator", self.seed)
+        return ParticleFlow(arm.divergence, self.target, settings, generator=generator)
+
+
+def _outcome(outcome: Outcome) -> _Outcome:
+    if isinstance(outcome, ParticlesDivergedError):
+        return _Outcome(outcome.particles, diverged=1)
+    energy, speed = float(outcome.kinetic_energy[-1]), float(outcome.max_speed.max())
+    return _Outcome(outcome.particles, 0, energy, speed)
 
 
 def _key(law: TailLaw) -> int:

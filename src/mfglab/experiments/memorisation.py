@@ -50,7 +50,7 @@ def memorisation(
     work: Path,
     arms: Mapping[str, Arm] = ARMS,
 ) -> Study:
-    """All arms on all laws, one seed after the other.
+    """All arms on all laws and seeds.
 
     Args:
         config: Laws, sizes, settings of training.
@@ -58,25 +58,20 @@ def memorisation(
         work: Folder for unfinished training.
         arms: Generators on the planar laws, by name.
     """
+    planar = [Problem.draw(d, TOYS[d](), config, seed) for seed in seeds for d in config.datasets]
     runs: list[dict[str, Any]] = []
+    arrays: dict[str, Array] = {"train": planar[0].train.numpy()}
+    for name, arm in arms.items():
+        for problem, outcome in arm(planar, config, work):
+            runs.append(measure(name, outcome, problem, config))
+            if problem is planar[0]:
+                arrays |= picture(name, outcome)
     kernels: list[dict[str, Any]] = []
-    arrays: dict[str, Array] = {}
-    for seed in seeds:
-        for dataset in config.datasets:
-            problem = Problem.draw(dataset, TOYS[dataset](), config, seed)
-            pictured = seed == seeds[0] and dataset == config.datasets[0]
-            for name, arm in arms.items():
-                for outcome in arm(problem, config, work):
-                    runs.append(measure(name, outcome, problem, config))
-                    if pictured:
-                        arrays |= picture(name, outcome)
-            if pictured:
-                arrays["train"] = problem.train.numpy()
-        for law in config.composed:
-            problem = Problem.draw(law, COMPOSED[law](), config, seed)
-            for name, arm in KERNEL_ARMS.items():
-                for outcome in arm(problem, config, work):
-                    kernels.append(measure(name, outcome, problem, config))
+    for law in config.composed:
+        problems = [Problem.draw(law, COMPOSED[law](), config, seed) for seed in seeds]
+        for name, arm in KERNEL_ARMS.items():
+            for problem, outcome in arm(problems, config, work):
+                kernels.append(measure(name, outcome, problem, config))
     composed = pd.DataFrame(kernels).rename(columns={"dataset": "law"})
     return Study(pd.DataFrame(runs), composed.drop(columns="setting"), arrays)
 

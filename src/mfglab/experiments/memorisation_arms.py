@@ -1,12 +1,13 @@
 """The generators that the memorisation study compares: one function each, listed in ``ARMS``.
 
-A further generator, particles for instance, is one more function and one more entry.
+A further generator is one more function and one more entry.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mfglab.experiments.nonparametric import fit_particles
 from mfglab.games.closed_forms.kernel_density import KernelMixture, select_variance
 from mfglab.games.dynamics import OrnsteinUhlenbeck
 from mfglab.metrics.wasserstein import transport_distances
+from mfglab.solvers.base import stacked
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.fit import fit
@@ -83,10 +85,24 @@ class Outcome:
     more: dict[str, float] = field(default_factory=dict)
 
 
-Arm = Callable[[Problem, MemorisationConfig, Path], Iterator[Outcome]]
-"""From a problem, the sizes and a folder for unfinished training to outcomes."""
+Found = Iterator[tuple[Problem, Outcome]]
+Arm = Callable[[Sequence[Problem], MemorisationConfig, Path], Found]
+"""From problems of one size, the sizes and a folder for unfinished training to outcomes."""
 
 
+def each(one: Callable[[Problem, MemorisationConfig, Path], Iterator[Outcome]]) -> Arm:
+    """The arm that takes one problem after the other."""
+
+    @functools.wraps(one)
+    def arm(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -> Found:
+        for problem in problems:
+            for outcome in one(problem, config, work):
+                yield problem, outcome
+
+    return arm
+
+
+@each
 def empirical(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """The score game played for the training points themselves, stopped early (eq. 23)."""
     for i, variance in enumerate(config.empirical_variances):
@@ -94,6 +110,7 @@ def empirical(problem: Problem, config: MemorisationConfig, work: Path) -> Itera
         yield kernel_outcome(law, problem, config, i, setting=f"{variance:g}", variance=variance)
 
 
+@each
 def isotropic(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """The same, stopped where validation data are likeliest."""
     variance = select_variance(problem.train, problem.val, config.candidate_variances)
@@ -101,37 +118,49 @@ def isotropic(problem: Problem, config: MemorisationConfig, work: Path) -> Itera
     yield kernel_outcome(law, problem, config, 20, variance=variance)
 
 
-def score(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
-    """Denoising score matching on the training set alone, followed over training.
+def score(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -> Found:
+    """Denoising score matching on the training sets alone, followed over training; all together.
 
     The loop is written out because it must not keep the weights that are best on validation data.
     """
-    model = ScoreModel(
-        problem.train.shape[1],
-        OrnsteinUhlenbeck(),
-        potential=False,
-        width=config.score_width,
-        frequencies=config.score_frequencies,
-        s_min=SCORE_S_MIN,
-        steps=config.sde_steps,
-        ode_steps=20,
-        generator=stream("memorisation weights", problem.seed),
-    )
-    train, last = problem.train.float(), config.score_checkpoints[-1]
-    adam = torch.optim.Adam(model.parameters(), lr=config.score_learning_rate, fused=True)
+    models = [
+        ScoreModel(
+            problem.train.shape[1],
+            OrnsteinUhlenbeck(),
+            potential=False,
+            width=config.score_width,
+            frequencies=config.score_frequencies,
+            s_min=SCORE_S_MIN,
+            steps=config.sde_steps,
+            ode_steps=20,
+            generator=stream("memorisation weights", problem.seed),
+        )
+        for problem in problems
+    ]
+    whole, last = stacked(models), config.score_checkpoints[-1]
+    train = [problem.train.float() for problem in problems]
+    adam = torch.optim.Adam(whole.parameters(), lr=config.score_learning_rate, fused=True)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(adam, last)
-    noise = stream("memorisation noise", problem.seed)
+    noise = [stream("memorisation noise", problem.seed) for problem in problems]
+    size = (config.score_batch_size,)
     for step in range(1, last + 1):
-        batch = torch.randint(len(train), (config.score_batch_size,), generator=noise)
-        total = model.loss(train[batch], noise).total
+        batch = [
+            x[torch.randint(len(x), size, generator=g)] for x, g in zip(train, noise, strict=True)
+        ]
+        # the gradient of the sum in the weights of a model is that of its own mean
+        losses = whole.training_losses(torch.stack(batch), noise).total.view(len(models), -1)
+        total = losses.mean(1).sum()
         if not math.isfinite(total.item()):
-            raise FloatingPointError(f"the score model's loss is {total.item()} at step {step}")
+            raise FloatingPointError(f"the score models' loss is {total.item()} at step {step}")
         adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         adam.step()
         decay.step()
         if step in config.score_checkpoints:
-            yield _score_outcome(model, problem, config, step)
+            state = whole.state_dict()
+            for k, (problem, model) in enumerate(zip(problems, models, strict=True)):
+                model.load_state_dict({name: value[k] for name, value in state.items()})
+                yield problem, _score_outcome(model, problem, config, step)
 
 
 def _score_outcome(
@@ -143,17 +172,20 @@ def _score_outcome(
     return Outcome(samples.double(), float(nll), setting=f"step {step:04d}", step=step)
 
 
+@each
 def published(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """The published kernels: score matching on further points, equal weights, floor 0.01."""
     yield _learned(_kernels(problem), problem, config, work, 30)
 
 
+@each
 def robust(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """The same kernels trained by the likelihood of those points, which sees each one's mass."""
     model = _kernels(problem, score_weight=0.0, likelihood_weight=1.0)
     yield _learned(model, problem, config, work, 40)
 
 
+@each
 def leave_one_out(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """Trained by the likelihood of the training points, each without its own kernel.
 
@@ -166,12 +198,13 @@ def leave_one_out(problem: Problem, config: MemorisationConfig, work: Path) -> I
     yield _learned(model, problem, config, work, 50)
 
 
-def particles(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
+def particles(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -> Found:
     """Particles of the gradient flow to the training set: as many as points, and three times."""
+    data, seeds = [problem.train for problem in problems], [problem.seed for problem in problems]
     for multiple in (1, 3):
-        count = multiple * len(problem.train)
-        cloud = fit_particles(problem.train, problem.seed, count, config.particle_steps)
-        yield Outcome(cloud.particles, math.nan, setting=f"M = {multiple} N")
+        clouds = fit_particles(data, seeds, multiple * len(data[0]), config.particle_steps)
+        for problem, cloud in zip(problems, clouds, strict=True):
+            yield problem, Outcome(cloud.particles, math.nan, setting=f"M = {multiple} N")
 
 
 #: Arms by name. Each gets its own rows of the table and its own entry in the figure.

@@ -6,6 +6,7 @@ Kernels (WPO) and particles (GPA) are made of the training points alone, without
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,12 @@ from torch import Tensor, nn
 from mfglab.config import TrainingConfig
 from mfglab.games.closed_forms.kernel_density import select_variance
 from mfglab.games.divergences import KL
-from mfglab.solvers.particles import ParticleFlow, ParticleSettings
+from mfglab.solvers.particles import (
+    ParticleFlow,
+    ParticlesDivergedError,
+    ParticleSettings,
+    run_flows,
+)
 from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.fit import fit
 from mfglab.training.seeds import stream
@@ -96,20 +102,29 @@ class ParticleCloud(nn.Module):
         return self.particles[torch.cat(rounds)[:n]]
 
 
-def fit_particles(x: Tensor, seed: int, count: int, steps: int) -> ParticleCloud:
-    """Particles that start from a Gaussian with the moments of ``x`` (n, d) and flow towards it.
+def fit_particles(
+    data: Sequence[Tensor], seeds: Sequence[int], count: int, steps: int
+) -> list[ParticleCloud]:
+    """Particles that start from a Gaussian with the moments of the data and flow towards them.
 
     Args:
-        x: Training points (n, d).
-        seed: Seed of start and discriminator.
-        count: Particles.
+        data: Training points (n_k, d) of each cloud.
+        seeds: Seed of start and discriminator of each.
+        count: Particles of each.
         steps: Steps of the flow.
 
     Raises:
         ParticlesDivergedError: A coordinate is not finite or out of bounds.
     """
-    z = torch.randn(count, x.shape[1], generator=stream("particle start", seed, count))
-    start = x.mean(0).float() + x.std(0).float() * z
-    settings = replace(PARTICLES, steps=steps)
-    flow = ParticleFlow(KL(), x.float(), settings, generator=stream("particle critic", seed))
-    return ParticleCloud(flow.run(start).particles.double())
+    settings, flows, starts = replace(PARTICLES, steps=steps), [], []
+    for x, seed in zip(data, seeds, strict=True):
+        z = torch.randn(count, x.shape[1], generator=stream("particle start", seed, count))
+        starts.append(x.mean(0).float() + x.std(0).float() * z)
+        critic = stream("particle critic", seed)
+        flows.append(ParticleFlow(KL(), x.float(), settings, generator=critic))
+    clouds = []
+    for outcome in run_flows(flows, starts):
+        if isinstance(outcome, ParticlesDivergedError):
+            raise outcome
+        clouds.append(ParticleCloud(outcome.particles.double()))
+    return clouds

@@ -38,7 +38,7 @@ class FDivergence(ABC):
 
     @abstractmethod
     def best_shift(self, phi: Tensor) -> Tensor:
-        """The nu that attains ``inf_nu { nu + mean f*(phi - nu) }``, a scalar.
+        """The nu that attains ``inf_nu { nu + mean f*(phi - nu) }``, for ``phi`` (..., m).
 
         It solves ``mean (f*)'(phi - nu) = 1``: the density ratio has mass 1.
         """
@@ -46,18 +46,18 @@ class FDivergence(ABC):
     def dual_value(
         self, on_particles: Tensor, on_target: Tensor, *, shifted: bool = True
     ) -> Tensor:
-        """The dual objective of a test function, a scalar; a lower bound of D_f^L.
+        """The dual objective of test functions, shape (...): lower bounds of D_f^L.
 
         Its gradient in phi is exact although nu is not differentiated (envelope theorem).
 
         Args:
-            on_particles: phi at the particles (n,), law P.
-            on_target: phi at the target points (m,), law Q.
+            on_particles: phi at the particles (..., n), law P.
+            on_target: phi at the target points (..., m), law Q.
             shifted: Optimise nu (for KL: Donsker-Varadhan). Otherwise nu = 0, the Legendre form,
                 in which phi has to find its own constant.
         """
         nu = self.best_shift(on_target.detach()) if shifted else on_target.new_zeros(())
-        return on_particles.mean() - nu - self.conjugate(on_target - nu).mean()
+        return on_particles.mean(-1) - nu - self.conjugate(on_target - nu[..., None]).mean(-1)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class KL(FDivergence):
 
     def best_shift(self, phi: Tensor) -> Tensor:
         """``log mean e^phi``."""
-        return torch.logsumexp(phi, 0) - math.log(len(phi))
+        return torch.logsumexp(phi, -1) - math.log(phi.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ class Alpha(FDivergence):
     def best_shift(self, phi: Tensor) -> Tensor:
         """Exact for alpha = 2 (sorting), by bisection to rounding otherwise."""
         if self.alpha == 2:
-            ordered = phi.sort(descending=True).values
-            count = torch.arange(1, len(phi) + 1, dtype=phi.dtype, device=phi.device)
-            return ((ordered.cumsum(0) - len(phi)) / count).max()
+            ordered, m = phi.sort(descending=True).values, phi.shape[-1]
+            count = torch.arange(1, m + 1, dtype=phi.dtype, device=phi.device)
+            return ((ordered.cumsum(-1) - m) / count).amax(-1)
         # At the left end every ratio is at least 1, at the right end every one is at most 1.
-        left, right = phi.min() - self._power, phi.max() - self._power
+        left, right = phi.amin(-1) - self._power, phi.amax(-1) - self._power
         for _ in range(60):
             middle = 0.5 * (left + right)
-            heavy = self.slope(phi - middle).mean() > 1
+            heavy = self.slope(phi - middle[..., None]).mean(-1) > 1
             left, right = torch.where(heavy, middle, left), torch.where(heavy, right, middle)
         return 0.5 * (left + right)
 

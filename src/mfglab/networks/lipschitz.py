@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from torch import Tensor, nn
 
+from mfglab.networks.blocks import blockwise
 from mfglab.networks.mlp import linear
 
 
@@ -16,6 +18,10 @@ class LipschitzNet(nn.Module):
     With K weight matrices of operator norm at most ``L^(1/K)`` and a slope of at most 1 in each
     activation, ``|phi(x) - phi(y)| <= L |x - y|``. The operator norm is the largest singular
     value; the Frobenius norm in its place would leave a net far flatter than L.
+
+    Stacked (:func:`~mfglab.networks.members.stack`), it is M such nets with a bound each: weights
+    and the vectors of the power iteration have a first axis of length M, and the points of a
+    member follow those of the one before.
 
     Args:
         dim: Space dimension d.
@@ -45,13 +51,17 @@ class LipschitzNet(nn.Module):
         if lipschitz is not None and not lipschitz > 0:
             raise ValueError(f"the Lipschitz constant must be positive or None, got {lipschitz!r}")
         super().__init__()
-        self.lipschitz = lipschitz
+        self.constrained = lipschitz is not None
         sizes = [dim, *[width] * depth, 1]
         self.layers = nn.ModuleList(linear(a, b, generator) for a, b in itertools.pairwise(sizes))
         for k, (size_in, size_out) in enumerate(itertools.pairwise(sizes)):
             start = torch.randn(size_out, generator=generator)
             self.register_buffer(f"left_{k}", start / start.norm(), persistent=False)
             self.register_buffer(f"right_{k}", torch.zeros(size_in), persistent=False)
+        # A millionth less: rounding in single precision must not carry the product above L.
+        bound = math.inf if lipschitz is None else (1 - 1e-6) * lipschitz ** (1 / len(self.layers))
+        self.register_buffer("bound", torch.tensor(bound), persistent=False)
+        self.bound: Tensor
         self.project(exact=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,10 +80,11 @@ class LipschitzNet(nn.Module):
             h = layer(h)
             open_units.append(h > 0)
             h = torch.relu(h)
-        last = self._weight(len(self.layers) - 1)
-        g = last.expand(x.shape[0], -1)
+        slopes = self._weight(len(self.layers) - 1)
+        rows = x.shape[0] // slopes[..., 0, 0].numel()
+        g = slopes.expand(*slopes.shape[:-2], rows, -1).reshape(x.shape[0], -1)
         for k in range(len(open_units) - 1, -1, -1):
-            g = (g * open_units[k]) @ self._weight(k)
+            g = blockwise(g * open_units[k], self._weight(k))
         return g
 
     @torch.no_grad()
@@ -84,13 +95,12 @@ class LipschitzNet(nn.Module):
             exact: By singular values, so that the bound holds to rounding; otherwise by one
                 warm-started step of power iteration, which may fall short by a few per cent.
         """
-        if self.lipschitz is None:
+        if not self.constrained:
             return
-        bound = self._bound(self.lipschitz)
         for k in range(len(self.layers)):
             weight = self._weight(k)
             norm = torch.linalg.matrix_norm(weight, 2) if exact else self._power_step(k)
-            weight.mul_((bound / norm).clamp(max=1.0))
+            weight.mul_((self.bound / norm).clamp(max=1.0)[..., None, None])
 
     @torch.no_grad()
     def restrain_gradients(self) -> None:
@@ -101,16 +111,15 @@ class LipschitzNet(nn.Module):
         entries have about equal size whatever the gradient, so the weights end at the corner of
         their bound with equal entries, and the slope of the net points along a diagonal of space.
         """
-        if self.lipschitz is None:
+        if not self.constrained:
             return
-        bound = self._bound(self.lipschitz)
-        for k, layer in enumerate(self.layers):
-            gradient = layer.weight.grad
-            assert isinstance(gradient, Tensor)
-            u, v = self.get_buffer(f"left_{k}"), self.get_buffer(f"right_{k}")
-            outward = (u @ gradient @ v).clamp(max=0.0)
-            active = u @ self._weight(k) @ v > 0.999 * bound
-            gradient.addr_(u, v, alpha=-float(outward * active))
+        for k in range(len(self.layers)):
+            weight = self._weight(k)
+            assert isinstance(weight.grad, Tensor)
+            u, v = self._vectors(k)
+            outward = u @ weight.grad @ v.mT  # (..., 1, 1)
+            active = u @ weight @ v.mT > 0.999 * self.bound[..., None, None]
+            weight.grad.sub_((outward.clamp(max=0.0) * active) * u.mT * v)
 
     @torch.no_grad()
     def operator_norms(self, iterations: int = 1) -> list[float]:
@@ -124,19 +133,20 @@ class LipschitzNet(nn.Module):
 
     def _power_step(self, k: int) -> Tensor:
         # One step of v = W^T u, u = W v, both normalised: |W v| grows to the operator norm.
-        weight, u, v = self._weight(k), self.get_buffer(f"left_{k}"), self.get_buffer(f"right_{k}")
-        back = weight.t() @ u
-        v.copy_(back / back.norm().clamp(min=1e-30))
-        image = weight @ v
-        norm: Tensor = image.norm().clamp(min=1e-30)
+        weight, (u, v) = self._weight(k), self._vectors(k)
+        back = u @ weight
+        v.copy_(back / back.norm(dim=-1, keepdim=True).clamp(min=1e-30))
+        image = v @ weight.mT
+        norm: Tensor = image.norm(dim=-1, keepdim=True).clamp(min=1e-30)
         u.copy_(image / norm)
-        return norm
+        return norm[..., 0, 0]
 
-    def _bound(self, lipschitz: float) -> float:
-        # A millionth less: rounding in single precision must not carry the product above L.
-        return float((1 - 1e-6) * lipschitz ** (1 / len(self.layers)))
+    def _vectors(self, k: int) -> tuple[Tensor, Tensor]:
+        # Left and right singular vector as rows, (..., 1, out) and (..., 1, in); views.
+        u, v = self.get_buffer(f"left_{k}"), self.get_buffer(f"right_{k}")
+        return u[..., None, :], v[..., None, :]
 
     def _weight(self, k: int) -> Tensor:
-        layer = self.layers[k]
-        assert isinstance(layer, nn.Linear)
-        return layer.weight
+        weight = self.layers[k].weight
+        assert isinstance(weight, Tensor)
+        return weight

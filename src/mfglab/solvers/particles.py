@@ -8,9 +8,11 @@ velocity ``-e^(t/eps) grad U`` is ``-grad phi*``. Its speed is at most L.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -19,6 +21,7 @@ from mfglab.games.divergences import FDivergence, LipschitzDivergence
 from mfglab.games.game import MeanFieldGame
 from mfglab.games.recipes import gradient_flow
 from mfglab.networks.lipschitz import LipschitzNet
+from mfglab.networks.members import stack
 from mfglab.solvers.base import DivergedError
 
 
@@ -189,9 +192,12 @@ class ParticleFlow:
         self.functional = LipschitzDivergence(
             divergence, self.discriminator, target, settings.shifted
         )
-        self._adam = self._new_adam()
         tail = settings.tail
         self._target_tail = tail.tail_mean(target.norm(dim=1)) if tail else None
+
+    @cached_property
+    def _alone(self) -> _Together:
+        return _Together([self])
 
     def game(self, eps: float = 0.1, horizon: float = 1.0) -> MeanFieldGame:
         """The discounted game whose limit ``eps -> 0`` this flow follows."""
@@ -202,29 +208,17 @@ class ParticleFlow:
 
         A value that is not finite ends the ascent before it can reach the weights.
         """
-        if self.settings.reset_adam:
-            self._adam = self._new_adam()
-        value = x.new_zeros(())
-        both = torch.cat([x, self.target])
-        for _ in range(steps):
-            self._adam.zero_grad()
-            phi = self.discriminator(both)
-            value = self.functional.divergence.dual_value(
-                phi[: len(x)], phi[len(x) :], shifted=self.settings.shifted
-            )
-            if not bool(value.isfinite()):
-                break
-            (-value).backward()  # type: ignore[no-untyped-call]
-            self.discriminator.restrain_gradients()
-            self._adam.step()
-            self.discriminator.project()
-        # The steps above follow an estimate of the norms; the velocity must obey the bound.
-        self.discriminator.project(exact=True)
-        return float(value.detach())
+        return float(self._alone.ascend(x[None], steps))
 
     def velocity(self, x: Tensor) -> Tensor:
         """``-grad phi`` at ``x`` (n, d), shape (n, d)."""
         return -self.discriminator.gradient(x)
+
+    def tail_velocity(self, x: Tensor) -> Tensor | None:
+        """What the correction of the tail adds to the velocity at ``x`` (n, d), if there is one."""
+        if self.settings.tail is None or self._target_tail is None:
+            return None
+        return self.settings.tail.velocity(x, self._target_tail)
 
     def run(self, start: Tensor, watch: Callable[[int, Tensor], None] | None = None) -> ParticleRun:
         """Move particles from ``start`` (n, d); ``watch(k, x)`` is called after each step.
@@ -233,35 +227,185 @@ class ParticleFlow:
             ParticlesDivergedError: The dual value or a coordinate is not finite, or a coordinate
                 exceeds ``settings.bound``.
         """
-        settings, x, time = self.settings, start.clone(), 0.0
-        trace = []
+        each = None if watch is None else lambda k, x: watch(k, x[0])
+        (outcome,) = self._alone.run(start[None], each)
+        if isinstance(outcome, ParticlesDivergedError):
+            del self._alone  # no flow is left in it
+            raise outcome
+        return outcome
+
+
+Outcome = ParticleRun | ParticlesDivergedError
+
+
+def run_flows(flows: Sequence[ParticleFlow], starts: Sequence[Tensor]) -> list[Outcome]:
+    """Run any flows; those of one shape together.
+
+    A small discriminator spends its time between kernels, not in them. Flows of equal sizes are
+    therefore run as stacked arrays, each with its own target, start, weights, bound L, time steps
+    and tail. One that diverges leaves the others alone. Up to rounding each goes as by itself.
+
+    Args:
+        flows: The flows.
+        starts: Where the particles of each start, (n, d).
+
+    Returns:
+        What became of each flow, in their order.
+    """
+    groups: dict[Any, list[int]] = {}
+    for k, (flow, start) in enumerate(zip(flows, starts, strict=True)):
+        alike = replace(flow.settings, lipschitz=None, step=1.0, final_step=None, tail=None)
+        shapes = (start.shape, flow.target.shape, start.dtype, start.device)
+        groups.setdefault((alike, flow.functional.divergence, *shapes), []).append(k)
+    outcomes: dict[int, Outcome] = {}
+    for members in groups.values():
+        together = _Together([flows[k] for k in members])
+        found = together.run(torch.stack([starts[k] for k in members]))
+        outcomes |= zip(members, found, strict=True)
+    return [outcomes[k] for k in range(len(flows))]
+
+
+class _Together:
+    """M flows of one shape; their own discriminators share memory with the stacked one.
+
+    Args:
+        flows: The flows. They agree in all settings but L, time steps and tail.
+    """
+
+    def __init__(self, flows: Sequence[ParticleFlow]) -> None:
+        self.flows = list(flows)
+        self.settings = flows[0].settings
+        self.divergence = flows[0].functional.divergence
+        self.net = cast(
+            LipschitzNet, stack(flows[0].discriminator, [f.discriminator for f in flows])
+        )
+        self.target = torch.stack([flow.target for flow in flows])
+        self._adam = self._new_adam()
+        self._share()
+
+    def ascend(self, x: Tensor, steps: int) -> Tensor:
+        """Improve the discriminators on particles ``x`` (M, n, d); the last dual values (M,).
+
+        A value that is not finite ends the ascent before it can reach the weights.
+        """
+        self._start_ascent()
+        values, _ = self._climb(x, steps)
+        self.net.project(exact=True)
+        return values
+
+    def run(
+        self, start: Tensor, watch: Callable[[int, Tensor], None] | None = None
+    ) -> list[Outcome]:
+        """Move particles from ``start`` (M, n, d); what became of each flow.
+
+        Args:
+            start: Positions at time 0.
+            watch: Called after each step with its number and the positions of flows still running.
+        """
+        settings, every = self.settings, list(self.flows)
+        ended: dict[ParticleFlow, Outcome] = {}
+        x, trace = start.clone(), start.new_zeros(0, 3, len(every))
         for k in range(settings.steps):
-            first = settings.first_ascent_steps if k == 0 else settings.ascent_steps
-            value = self.ascend(x, first)
-            if not math.isfinite(value):
-                raise ParticlesDivergedError(k, settings.bound, x)
-            h = settings.step_at(k)
+            self._start_ascent()
+            left = settings.first_ascent_steps if k == 0 else settings.ascent_steps
+            values, left = self._climb(x, left)
+            while not bool((finite := values.isfinite()).all()):
+                ended |= self._diverged(k, x, ~finite)
+                x, trace = x[finite], trace[..., finite]
+                if not self.flows:
+                    return [ended[flow] for flow in every]
+                values, left = self._climb(x, left)
+            # The ascent follows an estimate of the norms; the velocity must obey the bound.
+            self.net.project(exact=True)
+            h = x.new_tensor([flow.settings.step_at(k) for flow in self.flows])[:, None, None]
             v = self.velocity(x)
-            squares = v.square().sum(1)
-            trace.append((time, value, float(squares.mean()), float(squares.max()) ** 0.5))
+            squares = v.square().sum(2)
+            now = torch.stack([values, squares.mean(1), squares.amax(1)])
+            trace = torch.cat([trace, now[None]])
             moved = x + h * self._increment(x, v, h)
-            if not float(moved.abs().amax()) <= settings.bound:  # NaN is not either
-                raise ParticlesDivergedError(k, settings.bound, x)
-            x, time = moved, time + h
+            within = moved.abs().amax((1, 2)) <= settings.bound  # NaN is not
+            if not bool(within.all()):
+                ended |= self._diverged(k, x, ~within)
+                moved, trace = moved[within], trace[..., within]
+                if not self.flows:
+                    return [ended[flow] for flow in every]
+            x = moved
             if watch is not None:
                 watch(k, x)
-        times, values, dissipation, speeds = torch.tensor(trace, dtype=torch.float64).T
-        return ParticleRun(x, times, values, dissipation, speeds, self.discriminator)
+        for row, flow in enumerate(self.flows):
+            ended[flow] = _finished(flow, x[row], trace[..., row].double())
+        return [ended[flow] for flow in every]
+
+    def velocity(self, x: Tensor) -> Tensor:
+        """``-grad phi`` at ``x`` (M, n, d), each by its own discriminator."""
+        return -self.net.gradient(x.flatten(0, 1)).view_as(x)
+
+    def _start_ascent(self) -> None:
+        if self.settings.reset_adam:
+            self._adam = self._new_adam()
+
+    def _climb(self, x: Tensor, steps: int) -> tuple[Tensor, int]:
+        # The last dual values, and how many steps were left when one of them was not finite.
+        values, n = x.new_zeros(len(x)), x.shape[1]
+        both = torch.cat([x, self.target], 1).flatten(0, 1)
+        for left in range(steps, 0, -1):
+            self._adam.zero_grad()
+            phi = self.net(both).view(len(x), -1)
+            values = self.divergence.dual_value(
+                phi[:, :n], phi[:, n:], shifted=self.settings.shifted
+            )
+            if not bool(values.isfinite().all()):
+                return values.detach(), left
+            (-values.sum()).backward()  # type: ignore[no-untyped-call]
+            self.net.restrain_gradients()
+            self._adam.step()
+            self.net.project()
+        return values.detach(), 0
 
     def _new_adam(self) -> torch.optim.Adam:
         # Kept by default: the few steps after a fresh start all have full size, however small the
         # gradient, so that the discriminator of a converged flow would never come to rest.
-        parameters = self.discriminator.parameters()
-        return torch.optim.Adam(parameters, lr=self.settings.learning_rate, fused=True)
+        rate = self.settings.learning_rate
+        return torch.optim.Adam(self.net.parameters(), lr=rate, fused=True)
 
-    def _increment(self, x: Tensor, v: Tensor, h: float) -> Tensor:
+    def _diverged(self, k: int, x: Tensor, bad: Tensor) -> dict[ParticleFlow, Outcome]:
+        # Those flows end here, with weights that they then share with nobody.
+        kept = (~bad).nonzero()[:, 0]
+        errors: dict[ParticleFlow, Outcome] = {
+            self.flows[row]: ParticlesDivergedError(k, self.settings.bound, x[row].clone())
+            for row in bad.nonzero()[:, 0].tolist()
+        }
+        self.flows = [self.flows[row] for row in kept.tolist()]
+        self.target = self.target[kept]
+        for parameter in self.net.parameters():
+            parameter.data, parameter.grad = parameter.data[kept], None
+            state = self._adam.state[parameter]
+            for name in ("exp_avg", "exp_avg_sq"):
+                if name in state:
+                    state[name] = state[name][kept]
+        for name, buffer in self.net.named_buffers():
+            setattr(self.net, name, buffer[kept])
+        self._share()
+        return errors
+
+    def _share(self) -> None:
+        own = dict(self.net.named_parameters())
+        for row, flow in enumerate(self.flows):
+            for name, parameter in flow.discriminator.named_parameters():
+                parameter.data = own[name].data[row]
+
+    def _increment(self, x: Tensor, v: Tensor, h: Tensor) -> Tensor:
         if self.settings.heun:
             v = 0.5 * (v + self.velocity(x + h * v))
-        if self.settings.tail is None or self._target_tail is None:
-            return v
-        return v + self.settings.tail.velocity(x, self._target_tail)
+        corrections = [flow.tail_velocity(y) for flow, y in zip(self.flows, x, strict=True)]
+        for row, correction in enumerate(corrections):
+            if correction is not None:
+                v[row] += correction
+        return v
+
+
+def _finished(flow: ParticleFlow, x: Tensor, trace: Tensor) -> ParticleRun:
+    steps = [flow.settings.step_at(k) for k in range(len(trace))]
+    times = torch.tensor([0.0, *itertools.accumulate(steps[:-1])], dtype=torch.float64)
+    values, dissipation, squares = trace.T
+    return ParticleRun(x, times, values, dissipation, squares.sqrt(), flow.discriminator)
