@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mfglab.networks.blocks import blockwise
+from mfglab.networks.members import stack
 from mfglab.networks.mlp import linear
 
 
@@ -150,3 +152,13 @@ class LipschitzNet(nn.Module):
         weight = self.layers[k].weight
         assert isinstance(weight, Tensor)
         return weight
+
+
+@stack.register
+def _stack_lipschitz(first: LipschitzNet, modules: Sequence[LipschitzNet]) -> nn.Module:
+    whole = stack.dispatch(nn.Module)(first, modules)
+    assert isinstance(whole, LipschitzNet)
+    for name, _ in first.named_buffers():
+        setattr(whole, name, torch.stack([module.get_buffer(name) for module in modules]))
+    whole.constrained = any(module.constrained for module in modules)
+    return whole

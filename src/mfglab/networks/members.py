@@ -11,16 +11,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from functools import singledispatch
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from mfglab.networks.lipschitz import LipschitzNet
 from mfglab.networks.potential import DerivativeField, PotentialDerivatives, PotentialNet
 from mfglab.networks.two_layer import TwoLayerSweep, TwoLayerWeights
-
-Kind = TypeVar("Kind", bound=nn.Module)
 
 
 class NotStackableError(TypeError):
@@ -98,10 +94,6 @@ def stack(first: nn.Module, modules: Sequence[nn.Module]) -> nn.Module:
     """
     if next(first.parameters(recurse=False), None) is not None:
         raise NotStackableError(f"{type(first).__name__} does not say how it is stacked")
-    return _with_stacked_children(first, modules)
-
-
-def _with_stacked_children(first: Kind, modules: Sequence[nn.Module]) -> Kind:
     whole = copy.deepcopy(first)
     for name, child in first.named_children():
         setattr(whole, name, stack(child, [module.get_submodule(name) for module in modules]))
@@ -113,19 +105,11 @@ def _stack_linear(first: nn.Linear, modules: Sequence[nn.Linear]) -> nn.Module:
     if first.bias is None:
         raise NotStackableError("a linear layer without bias cannot be stacked")
     return MemberLinear(
-        stacked([module.weight for module in modules]), stacked([module.bias for module in modules])
+        torch.stack([module.weight.detach() for module in modules]),
+        torch.stack([module.bias.detach() for module in modules]),
     )
 
 
 @stack.register
 def _stack_potential(first: PotentialNet, modules: Sequence[PotentialNet]) -> nn.Module:
     return MemberPotential(modules)
-
-
-@stack.register
-def _stack_lipschitz(first: LipschitzNet, modules: Sequence[LipschitzNet]) -> nn.Module:
-    whole = _with_stacked_children(first, modules)
-    for name, _ in first.named_buffers():
-        setattr(whole, name, torch.stack([module.get_buffer(name) for module in modules]))
-    whole.constrained = any(module.constrained for module in modules)
-    return whole
