@@ -153,10 +153,10 @@ EXACT = {
 def test_a_regulariser_vanishes_at_the_exact_score(process, regulariser, potential):
     model = make(Exact, process, potential=potential)
     points = noised(model, 64)
-    assert regulariser.penalty(model, points, rng()).value < 1e-10
+    assert regulariser.penalty(model, points, [rng()]).value < 1e-10
     model.tilt = 0.3
     if potential:
-        assert regulariser.penalty(model, points, rng()).value > 1e-4
+        assert regulariser.penalty(model, points, [rng()]).value > 1e-4
 
 
 def products(model, step, n=500, chunks=40):
@@ -164,7 +164,7 @@ def products(model, step, n=500, chunks=40):
     regulariser = IncrementMismatch(1.0, step)
     found = torch.stack(
         [
-            regulariser.penalty(model, noised(model, n, 10 + k), rng(100 + k)).value.detach()
+            regulariser.penalty(model, noised(model, n, 10 + k), [rng(100 + k)]).value.detach()
             for k in range(chunks)
         ]
     )
@@ -178,7 +178,7 @@ def test_increments_vanish_at_the_exact_score_and_measure_the_residual_elsewhere
     assert error < 0.003
     model.tilt = 0.5
     mean, error = products(model, step=0.01)
-    exact = HjbResidual(1.0).penalty(model, noised(model, 4000, 7), rng()).value.item()
+    exact = HjbResidual(1.0).penalty(model, noised(model, 4000, 7), [rng()]).value.item()
     assert exact > 20 * error
     assert abs(mean - exact) < 4 * error + 0.05 * exact
 
@@ -212,7 +212,7 @@ def test_normal_data_solve_the_equation_before_training():
     torch.nn.init.zeros_(model.net[-1].weight)
     torch.nn.init.zeros_(model.net[-1].bias)
     points = noised(model, 64)
-    assert HjbResidual(1.0).penalty(model, points, rng()).value < 1e-20
+    assert HjbResidual(1.0).penalty(model, points, [rng()]).value < 1e-20
     gap = model.score(points.s, points.y) - noised_score(mixture(), model.process)(
         points.s, points.y
     )
@@ -258,7 +258,7 @@ def test_the_gradient_of_a_regulariser(regulariser, potential):
     model = make(potential=potential, regulariser=regulariser)
     points = noised(model, 16)
     first, second = taylor_remainders(
-        model, lambda: regulariser.penalty(model, points, rng(3)).value
+        model, lambda: regulariser.penalty(model, points, [rng(3)]).value
     )
     assert first > 3.0 * second  # of second order, or better by chance
 

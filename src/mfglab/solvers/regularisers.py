@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -53,8 +54,6 @@ class Regulariser(ABC):
     Attributes:
         name: Name of the term in training histories.
         needs_potential: Whether it reads ``psi``, which vector models lack.
-        stackable: Whether it evaluates the model at its points alone, and draws nothing: models
-            then can be trained together.
         weight: Factor of the penalty in the training loss.
     """
 
@@ -62,16 +61,17 @@ class Regulariser(ABC):
     needs_potential: ClassVar[bool] = True
     weight: float
 
-    @property
-    @abstractmethod
-    def stackable(self) -> bool:
-        """See above."""
-
     @abstractmethod
     def penalty(
-        self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
+        self, model: ScoreNetwork, points: NoisedPoints, generators: Sequence[torch.Generator]
     ) -> Penalty:
-        """The penalty at ``points``; random probes come from ``generator``."""
+        """The penalty at ``points``.
+
+        Args:
+            model: A model, or M stacked ones.
+            points: Those of a model after those of the one before, as many for each.
+            generators: Source of random probes of each model.
+        """
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,13 @@ class HjbResidual(Regulariser):
     probes: int = 0
     name: ClassVar[str] = "hjb"
 
-    @property
-    def stackable(self) -> bool:
-        """Whether the second derivatives are exact."""
-        return self.probes == 0
-
     def penalty(
-        self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
+        self, model: ScoreNetwork, points: NoisedPoints, generators: Sequence[torch.Generator]
     ) -> Penalty:
         """The penalty at ``points``."""
-        D = model.psi_derivatives(points.s, points.y, _directions(self.probes, points.y, generator))
+        D = model.psi_derivatives(
+            points.s, points.y, _directions(self.probes, points.y, generators)
+        )
         v = points.std[:, 0].square()
         scaled = v * psi_residual(model.process, points.s, points.y, D)
         size = scaled.square() if self.norm == "squared" else scaled.abs()
@@ -129,17 +126,12 @@ class ScorePde(Regulariser):
     name: ClassVar[str] = "score_pde"
     needs_potential: ClassVar[bool] = False
 
-    @property
-    def stackable(self) -> bool:
-        """Whether the second derivatives are exact."""
-        return self.probes == 0
-
     def penalty(
-        self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
+        self, model: ScoreNetwork, points: NoisedPoints, generators: Sequence[torch.Generator]
     ) -> Penalty:
         """The penalty at ``points``."""
         y = points.y.detach().requires_grad_()
-        directions = _directions(self.probes, y, generator)
+        directions = _directions(self.probes, y, generators)
         if model.potential:
             D = model.psi_derivatives(points.s, y, directions)
             residual = psi_residual(model.process, points.s, y, D)
@@ -177,16 +169,11 @@ class IncrementMismatch(Regulariser):
     step: float = 0.05
     name: ClassVar[str] = "increment"
 
-    @property
-    def stackable(self) -> bool:
-        """No: it moves on from its points with noise."""
-        return False
-
     def penalty(
-        self, model: ScoreNetwork, points: NoisedPoints, generator: torch.Generator
+        self, model: ScoreNetwork, points: NoisedPoints, generators: Sequence[torch.Generator]
     ) -> Penalty:
         """The penalty at ``points``."""
-        noise = rademacher((2, *points.y.shape), generator, points.y)
+        noise = _signs(2, points.y, generators)
         start = potential_and_gradient(model, points)
         sigma2 = model.process.diffusion(points.s).square()
         control = sigma2[:, None] * start[1].detach()
@@ -217,7 +204,7 @@ class IncrementMismatch(Regulariser):
         sigma2, h = model.process.diffusion(s).square(), self._duration(model.process, points)
         shock = noise * (sigma2 * h).sqrt()[:, None]
         ends = y + h[:, None] * (c[:, None] * y + control) + shock
-        after = model.psi((s - h).repeat(2), ends.flatten(0, 1)).view(noise.shape[:2])
+        after = torch.stack([model.psi(s - h, end) for end in ends])
         # -dU of Ito's formula, with psi = -U and f = c y
         drift = (control * gradient).sum(1) - 0.5 * sigma2 * gradient.square().sum(1)
         drift = drift - y.shape[1] * c
@@ -250,7 +237,11 @@ def score_equation_potential(
     return c * (y * S.score).sum(1) + half * (S.divergence + S.score.square().sum(1))
 
 
-def _directions(probes: int, y: Tensor, generator: torch.Generator) -> Tensor | None:
-    if probes == 0:
-        return None
-    return rademacher((probes, *y.shape), generator, y) / math.sqrt(probes)
+def _directions(probes: int, y: Tensor, generators: Sequence[torch.Generator]) -> Tensor | None:
+    return None if probes == 0 else _signs(probes, y, generators) / math.sqrt(probes)
+
+
+def _signs(count: int, y: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    # Shape (count, *y.shape); the rows of each model by its own generator.
+    shape = (count, len(y) // len(generators), *y.shape[1:])
+    return torch.cat([rademacher(shape, generator, y) for generator in generators], dim=1)

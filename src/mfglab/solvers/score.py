@@ -102,32 +102,29 @@ class ScoreModel(ScoreNetwork):
 
     @property
     def stackable(self) -> bool:
-        """Whether the network is evaluated at the points alone, and the regulariser draws nothing.
-
-        Sub-classes evaluate it elsewhere too.
-        """
-        regulariser = self.regulariser
-        return type(self) is ScoreModel and (regulariser is None or regulariser.stackable)
+        """Whether this is no sub-class: those evaluate the network at points of their own."""
+        return type(self) is ScoreModel
 
     def training_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> PointLosses:
         """The objective at noised points, and the regulariser at the same points."""
         noise = zip(*map(self.draw, x, generators), strict=True)
         points = self.noised(x.flatten(0, 1), *map(torch.cat, noise))
-        # one generator is enough: a regulariser that draws is not stackable
-        return self.point_losses(points, generators[0])
+        return self.point_losses(points, generators)
 
     def draw(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """What noises data ``x`` (n, d) in training: uniforms (n,) and normal numbers (n, d)."""
         u = torch.rand(x.shape[0], generator=generator).to(x)
         return u, torch.randn(x.shape, generator=generator).to(x)
 
-    def point_losses(self, points: NoisedPoints, generator: torch.Generator) -> PointLosses:
-        """What each point adds to the loss; the generator is for regularisers that draw."""
+    def point_losses(
+        self, points: NoisedPoints, generators: Sequence[torch.Generator]
+    ) -> PointLosses:
+        """What each point adds to the loss; generators are for regularisers that draw."""
         name = self.objective.name
         if self.regulariser is None:
             matched = self.matching_losses(points)
             return PointLosses(matched, {name: matched})
-        found = self.regulariser.penalty(self, points, generator)
+        found = self.regulariser.penalty(self, points, generators)
         matched = self.matching_losses(points, found.score, found.divergence)
         total = torch.add(matched, found.pointwise, alpha=self.regulariser.weight)
         return PointLosses(total, {name: matched, self.regulariser.name: found.pointwise})
