@@ -11,7 +11,11 @@ import torch
 from mfglab.games.catalogue import CATALOGUE
 from mfglab.games.optimality import hjb_residual, terminal_residual
 from mfglab.games.recipes import w1w2_proximal
-from mfglab.solvers.adversarial import AdversarialSettings, train_adversarially
+from mfglab.solvers.adversarial import (
+    AdversarialSettings,
+    train_adversarially,
+    train_members_adversarially,
+)
 from mfglab.solvers.proximal import (
     OffPathProximalFlow,
     ProximalFlow,
@@ -249,6 +253,29 @@ class TestTraining:
             trained.append(torch.nn.utils.parameters_to_vector(solver.parameters()))
         assert torch.equal(trained[0], trained[1])
         assert not torch.equal(trained[0], trained[2])
+
+    @pytest.mark.parametrize("kind", [ProximalFlow, OffPathProximalFlow])
+    @pytest.mark.parametrize("rate", [2e-3, 1e100], ids=["calm", "wild"])
+    def test_flows_are_trained_together_as_they_are_alone(self, kind, rate):
+        settings = AdversarialSettings(iterations=8, batch_size=16, discriminator_rate=rate)
+        data, seeds = self.gaussian().double(), (5, 6, 7, 8)
+
+        def flows():
+            made = [kind(1, width=8, generator=seeded(s), hjb_weight=0.1).double() for s in seeds]
+            made[1].potential.w.data.mul_(1e200)  # no energy from the start
+            return made
+
+        alone, together = flows(), flows()
+        found = train_members_adversarially(together, data, settings, [*map(seeded, seeds)], 3)
+        for one, other, seed, result in zip(alone, together, seeds, found, strict=True):
+            own = train_adversarially(one, data, settings, seeded(seed), 3)
+            assert result.diverged_at == own.diverged_at
+            for row, expected in zip(result.history, own.history, strict=True):
+                assert row == pytest.approx(expected, rel=1e-6)
+            torch.testing.assert_close(other.state_dict(), one.state_dict())
+        ends = [result.diverged_at for result in found]
+        assert ends[1] == 0
+        assert (ends[0] is None) == (rate < 1)
 
     def test_divergence_is_reported_and_leaves_finite_weights(self):
         solver = self.solver(lipschitz=None)

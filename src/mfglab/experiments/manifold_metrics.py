@@ -217,7 +217,7 @@ def _slopes(solver: Solver, x: Tensor) -> tuple[float, float]:
 def _charged(solver: Solver, run: Trajectory) -> float:
     if not isinstance(solver, ProximalFlow):
         return math.nan
-    return _clean(solver.running_cost(run) / solver.kinetic_weight)
+    return _clean(solver.running_cost(run).mean() / solver.kinetic_weight)
 
 
 @singledispatch

@@ -23,12 +23,12 @@ from mfglab.datasets.embedding import EmbeddedLaw
 from mfglab.datasets.factory import TOYS
 from mfglab.experiments.manifold_metrics import Array, Reference, measure
 from mfglab.games.dynamics import OrnsteinUhlenbeck
-from mfglab.solvers.adversarial import AdversarialSettings, train_adversarially
+from mfglab.solvers.adversarial import AdversarialSettings, train_members_adversarially
 from mfglab.solvers.base import DivergedError, Solver
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.proximal import OffPathProximalFlow, ProximalFlow
 from mfglab.solvers.score import ScoreModel
-from mfglab.training.fit import fit
+from mfglab.training.fit import fit_all
 from mfglab.training.seeds import stream
 
 Row = dict[str, float | str]
@@ -70,9 +70,9 @@ class Arm(Protocol):
     """Trains one arm of the study."""
 
     def __call__(
-        self, data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path
-    ) -> Trained:
-        """Train on ``data``; ``work`` is a folder that may be used while training."""
+        self, data: ManifoldData, config: ManifoldsConfig, seeds: Sequence[int], work: Path
+    ) -> list[Trained]:
+        """Train with each seed on ``data``; ``work`` is a folder that may be used for that."""
 
 
 def draw(manifold: ManifoldLaw, config: ManifoldsConfig) -> ManifoldData:
@@ -108,23 +108,26 @@ class ProximalArm:
     kind: type[ProximalFlow] = ProximalFlow
 
     def __call__(
-        self, data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path
-    ) -> Trained:
+        self, data: ManifoldData, config: ManifoldsConfig, seeds: Sequence[int], work: Path
+    ) -> list[Trained]:
         """Train the two players; initial weights, batches and noise are those of the other arms."""
         settings = config.proximal
-        solver = self.kind(
-            data.law.dim,
-            width=settings.width,
-            depth=settings.depth,
-            critic_width=settings.critic_width,
-            critic_depth=settings.critic_depth,
-            kinetic_weight=settings.kinetic_weight,
-            kinetic=self.w2,
-            lipschitz=settings.lipschitz if self.w1 else None,
-            penalty=settings.penalty,
-            steps=settings.steps,
-            generator=stream("weights", seed),
-        )
+        solvers = [
+            self.kind(
+                data.law.dim,
+                width=settings.width,
+                depth=settings.depth,
+                critic_width=settings.critic_width,
+                critic_depth=settings.critic_depth,
+                kinetic_weight=settings.kinetic_weight,
+                kinetic=self.w2,
+                lipschitz=settings.lipschitz if self.w1 else None,
+                penalty=settings.penalty,
+                steps=settings.steps,
+                generator=stream("weights", seed),
+            )
+            for seed in seeds
+        ]
         optimisation = AdversarialSettings(
             iterations=config.iterations,
             batch_size=config.batch_size,
@@ -132,46 +135,65 @@ class ProximalArm:
             flow_rate=settings.flow_rate,
             discriminator_rate=settings.discriminator_rate,
         )
-        result = train_adversarially(
-            solver, data.train, optimisation, stream("adversarial", seed), config.iterations
+        noise = [stream("adversarial", seed) for seed in seeds]
+        results = train_members_adversarially(
+            solvers, data.train, optimisation, noise, config.iterations
         )
-        if result.diverged_at is None:
-            return Trained(solver)
-        return Trained(solver, True, float(result.diverged_at))
+        return [
+            Trained(solver)
+            if result.diverged_at is None
+            else Trained(solver, True, float(result.diverged_at))
+            for solver, result in zip(solvers, results, strict=True)
+        ]
 
 
-def train_otflow(data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path) -> Trained:
+def train_otflow(
+    data: ManifoldData, config: ManifoldsConfig, seeds: Sequence[int], work: Path
+) -> list[Trained]:
     """OT-Flow, which maximises a likelihood that has no bound here."""
     settings = config.proximal
-    solver = OtFlow(
-        data.law.dim,
-        width=settings.width,
-        depth=settings.depth,
-        terminal_weight=config.otflow_weight,
-        steps=settings.steps,
-        steps_val=settings.steps,
-        generator=stream("weights", seed),
-    )
-    return _fit(solver, data, config, config.otflow_rate, seed, work)
+    solvers = [
+        OtFlow(
+            data.law.dim,
+            width=settings.width,
+            depth=settings.depth,
+            terminal_weight=config.otflow_weight,
+            steps=settings.steps,
+            steps_val=settings.steps,
+            generator=stream("weights", seed),
+        )
+        for seed in seeds
+    ]
+    return _fit(solvers, data, config, config.otflow_rate, seeds, work)
 
 
-def train_score(data: ManifoldData, config: ManifoldsConfig, seed: int, work: Path) -> Trained:
+def train_score(
+    data: ManifoldData, config: ManifoldsConfig, seeds: Sequence[int], work: Path
+) -> list[Trained]:
     """A score model with vector score, sampled by its probability flow."""
-    solver = ScoreModel(
-        data.law.dim,
-        OrnsteinUhlenbeck(),
-        potential=False,
-        width=config.score_width,
-        frequencies=0,
-        ode_steps=config.proximal.steps,
-        generator=stream("weights", seed),
-    )
-    return _fit(solver, data, config, config.score_rate, seed, work)
+    solvers = [
+        ScoreModel(
+            data.law.dim,
+            OrnsteinUhlenbeck(),
+            potential=False,
+            width=config.score_width,
+            frequencies=0,
+            ode_steps=config.proximal.steps,
+            generator=stream("weights", seed),
+        )
+        for seed in seeds
+    ]
+    return _fit(solvers, data, config, config.score_rate, seeds, work)
 
 
 def _fit(
-    solver: Solver, data: ManifoldData, config: ManifoldsConfig, rate: float, seed: int, work: Path
-) -> Trained:
+    solvers: Sequence[Solver],
+    data: ManifoldData,
+    config: ManifoldsConfig,
+    rate: float,
+    seeds: Sequence[int],
+    work: Path,
+) -> list[Trained]:
     validate = max(1, config.iterations // 6)
     training = TrainingConfig.model_validate(
         {
@@ -181,13 +203,18 @@ def _fit(
             "val_every": validate,
         }
     )
+    train, val = [data.train] * len(seeds), [data.val] * len(seeds)
     try:
-        fit(solver, data.train, data.val, training, seed=seed, folder=work, progress=False)
+        fit_all(solvers, train, val, training, seeds=seeds, folder=work, progress=False)
     except DivergedError as error:
         logging.getLogger(__name__).warning("%s", error)
         shutil.rmtree(work, ignore_errors=True)  # nothing there is worth continuing
-        return Trained(solver, stopped=True)
-    return Trained(solver)
+        if len(seeds) == 1:
+            return [Trained(solvers[0], stopped=True)]
+        # One is enough to end the training of all; then each has its own.
+        pairs = zip(solvers, seeds, strict=True)
+        return [_fit([solver], data, config, rate, [seed], work)[0] for solver, seed in pairs]
+    return [Trained(solver) for solver in solvers]
 
 
 ARMS: dict[str, Arm] = {
@@ -230,9 +257,8 @@ def manifold_study(
     rows: list[Row] = []
     arrays = {"data": data.reference.plane.numpy()}
     for arm in config.arms:
-        for seed in seeds:
-            folder = work / f"{manifold.name}.{arm}.{seed}"
-            trained = ARMS[arm](data, config, seed, folder)
+        learned = ARMS[arm](data, config, seeds, work / f"{manifold.name}.{arm}")
+        for seed, trained in zip(seeds, learned, strict=True):
             metrics, samples = measure(trained.solver, data.law, data.reference, config.refinements)
             diverged = trained.stopped or metrics.lost
             fate: Row = {"diverged": float(diverged), "stopped_at": trained.stopped_at}

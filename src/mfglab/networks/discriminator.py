@@ -12,11 +12,14 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from mfglab.networks.blocks import blockwise, on_rows
 from mfglab.networks.mlp import linear
 
 
 class Discriminator(nn.Module):
     """``D: R^d -> R``, ReLU layers.
+
+    It can be stacked, see :func:`~mfglab.networks.members.stack`.
 
     Args:
         dim: Space dimension d.
@@ -60,8 +63,9 @@ class Discriminator(nn.Module):
                 z = layer(x)
                 active.append((z > 0).to(x))
                 x = z * active[-1]
-        slope: Tensor = self.last.weight.expand(len(x), -1)
+        slope = on_rows(self.last.weight.squeeze(-2), len(x))
         for layer, mask in zip(reversed(list(self.hidden)), reversed(active), strict=True):
-            assert isinstance(layer, nn.Linear)
-            slope = (slope * mask) @ layer.weight
+            weight = layer.weight
+            assert isinstance(weight, Tensor)
+            slope = blockwise(slope * mask, weight)
         return slope

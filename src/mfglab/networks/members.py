@@ -15,8 +15,8 @@ from functools import singledispatch
 import torch
 from torch import Tensor, nn
 
-from mfglab.networks.potential import DerivativeField, PotentialDerivatives, PotentialNet
-from mfglab.networks.two_layer import TwoLayerSweep, TwoLayerWeights
+from mfglab.networks.blocks import affine
+from mfglab.networks.potential import PotentialNet
 
 
 class NotStackableError(TypeError):
@@ -38,40 +38,7 @@ class MemberLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Block k of the rows ``x`` (M n, in) through layer k, shape (M n, out)."""
-        blocks = x.view(len(self.weight), -1, x.shape[-1])
-        return torch.baddbmm(self.bias[:, None], blocks, self.weight.mT).flatten(0, 1)
-
-
-class MemberPotential(nn.Module):
-    """Derivatives of M two-layer potentials; see :class:`~mfglab.networks.potential.PotentialNet`.
-
-    Args:
-        nets: The potentials.
-
-    Raises:
-        NotStackableError: They have another depth.
-    """
-
-    def __init__(self, nets: Sequence[PotentialNet]) -> None:
-        super().__init__()
-        if any(len(net.K) != 1 for net in nets):
-            raise NotStackableError("only potentials of depth 2 can be stacked")
-        self.dim = nets[0].dim
-        self.K, self.bias = nn.ParameterList(), nn.ParameterList()
-        self.K0 = stacked([net.K0 for net in nets])
-        self.b0 = stacked([net.b0 for net in nets])
-        self.w = stacked([net.w for net in nets])
-        self.A = stacked([net.A for net in nets])
-        self.b = stacked([net.b for net in nets])
-        self.c = stacked([net.c for net in nets])
-        self.K.append(stacked([net.K[0] for net in nets]))
-        self.bias.append(stacked([net.bias[0] for net in nets]))
-
-    def derivative_field(self) -> DerivativeField:
-        """Derivatives at time () or (M n,) and points (M n, d), with the present weights."""
-        parts = (self.K0, self.b0, self.K[0], self.bias[0], self.w, self.A, self.b)
-        sweep = TwoLayerSweep(TwoLayerWeights.of(*parts))
-        return lambda t, x: PotentialDerivatives(*sweep(t, x))
+        return affine(x, self.weight, self.bias)
 
 
 def stacked(parameters: Sequence[Tensor]) -> nn.Parameter:
@@ -105,11 +72,47 @@ def _stack_linear(first: nn.Linear, modules: Sequence[nn.Linear]) -> nn.Module:
     if first.bias is None:
         raise NotStackableError("a linear layer without bias cannot be stacked")
     return MemberLinear(
-        torch.stack([module.weight.detach() for module in modules]),
-        torch.stack([module.bias.detach() for module in modules]),
+        stacked([module.weight for module in modules]), stacked([module.bias for module in modules])
     )
 
 
 @stack.register
 def _stack_potential(first: PotentialNet, modules: Sequence[PotentialNet]) -> nn.Module:
-    return MemberPotential(modules)
+    if any(len(net.K) != 1 for net in modules):
+        raise NotStackableError("only potentials of depth 2 can be stacked")
+    whole = copy.deepcopy(first)
+    for name, _ in first.named_parameters():
+        owner, _, own = name.rpartition(".")
+        parameter = stacked([net.get_parameter(name) for net in modules])
+        setattr(whole.get_submodule(owner), own, parameter)
+    return whole
+
+
+def keep_members(
+    whole: nn.Module, optimizers: Sequence[torch.optim.Optimizer], rows: Tensor
+) -> None:
+    """Take all but some members out of a stacked module, and out of the state of its optimisers.
+
+    Args:
+        whole: The stacked module; all of its parameters and buffers have a first axis of members.
+        optimizers: Optimisers of its parameters.
+        rows: Indices of the members that stay.
+    """
+    # New parameters, not the old ones made shorter: a graph that is still held knows their shape.
+    new: dict[nn.Parameter, nn.Parameter] = {}
+    for module in whole.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            new[parameter] = nn.Parameter(parameter.detach()[rows])
+            setattr(module, name, new[parameter])
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                state = optimizer.state.pop(parameter, {})
+                optimizer.state[new[parameter]] = {
+                    name: value[rows] if value.shape == parameter.shape else value
+                    for name, value in state.items()
+                }
+            group["params"] = [new[parameter] for parameter in group["params"]]
+    for module in whole.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, buffer[rows])

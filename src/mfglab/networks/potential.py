@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mfglab.networks.blocks import add_product, affine, blockwise, on_rows, with_bias
 from mfglab.networks.mlp import with_time
 from mfglab.networks.two_layer import TwoLayerSweep, TwoLayerWeights
 
@@ -48,7 +49,8 @@ class PotentialNet(nn.Module):
     """Scalar potential ``Phi(t, x)`` with closed-form gradient and Laplacian.
 
     The activation is ``log cosh`` up to a constant; its derivatives are ``tanh`` and
-    ``1 - tanh^2``.
+    ``1 - tanh^2``. Stacked (:func:`~mfglab.networks.members.stack`), parameters have a first axis
+    of length M and the points of a net follow those of the one before.
 
     Args:
         dim: Space dimension d.
@@ -100,11 +102,12 @@ class PotentialNet(nn.Module):
     def forward(self, t: Tensor, x: Tensor) -> Tensor:
         """Value ``Phi(t, x)``, shape (n,); ``t`` is a scalar or has shape (n,)."""
         s = with_time(t, x)
-        u = _log_cosh(torch.addmm(self.b0, s, self.K0.T))
+        u = _log_cosh(affine(s, self.K0, self.b0))
         for K, bias in zip(self.K, self.bias, strict=True):
-            u = u + self.step * _log_cosh(torch.addmm(bias, u, K.T))
-        quadratic = 0.5 * (s @ self.A.T).square().sum(-1)
-        return u @ self.w + quadratic + s @ self.b + self.c
+            u = u + self.step * _log_cosh(affine(u, K, bias))
+        quadratic = 0.5 * blockwise(s, self.A.mT).square().sum(-1, keepdim=True)
+        linear = blockwise(u, self.w[..., None]) + blockwise(s, self.b[..., None])
+        return with_bias(linear + quadratic, self.c[..., None]).squeeze(-1)
 
     def gradient(self, t: Tensor, x: Tensor) -> Tensor:
         """``grad_x Phi`` alone at ``x`` (n, d), shape (n, d); twice differentiable.
@@ -131,8 +134,10 @@ class PotentialNet(nn.Module):
         """
         if len(self.K) != 1:  # the hand-written adjoint covers the published two layers
             return self.reference_derivatives
-        parts = (self.K0, self.b0, self.K[0], self.bias[0], self.w, self.A, self.b)
-        sweep = TwoLayerSweep(TwoLayerWeights.of(*(part[None] for part in parts)))
+        parts = [self.K0, self.b0, self.K[0], self.bias[0], self.w, self.A, self.b]
+        if self.K0.ndim == 2:
+            parts = [part[None] for part in parts]
+        sweep = TwoLayerSweep(TwoLayerWeights.of(*parts))
         return lambda t, x: PotentialDerivatives(*sweep(t, x))
 
     def reference_derivatives(self, t: Tensor, x: Tensor) -> PotentialDerivatives:
@@ -158,10 +163,10 @@ class PotentialNet(nn.Module):
 
     def _forward_sweep(self, t: Tensor, x: Tensor) -> _ForwardSweep:
         s = with_time(t, x)
-        inner = torch.addmm(self.b0, s, self.K0.T)
+        inner = affine(s, self.K0, self.b0)
         slopes, u = [_tanh(inner)], _log_cosh(inner)
         for i, (K, bias) in enumerate(zip(self.K, self.bias, strict=True), start=1):
-            inner = torch.addmm(bias, u, K.T)
+            inner = affine(u, K, bias)
             slopes.append(_tanh(inner))
             if i < len(self.K):
                 u = u + self.step * _log_cosh(inner)
@@ -169,14 +174,15 @@ class PotentialNet(nn.Module):
 
     def _adjoint_states(self, sweep: _ForwardSweep) -> list[Tensor]:
         # d (w . N) / d u_i, (n, m), from the last layer's output to the opening layer's.
-        states = [self.w.expand(sweep.s.shape[0], -1)]
+        states = [on_rows(self.w, sweep.s.shape[0])]
         for K, slope in zip(reversed(list(self.K)), reversed(sweep.slopes[1:]), strict=True):
-            states.append(torch.addmm(states[-1], slope * states[-1], K, alpha=self.step))
+            states.append(add_product(states[-1], slope * states[-1], K, self.step))
         return states
 
     def _closing(self, sweep: _ForwardSweep, z: Tensor) -> Tensor:
         # grad_s Phi, (n, d + 1)
-        return (sweep.slopes[0] * z) @ self.K0 + (sweep.s @ self.A.T) @ self.A + self.b
+        quadratic = blockwise(blockwise(sweep.s, self.A.mT), self.A)
+        return with_bias(blockwise(sweep.slopes[0] * z, self.K0) + quadratic, self.b)
 
 
 def _tanh(z: Tensor) -> Tensor:

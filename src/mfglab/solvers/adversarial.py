@@ -1,12 +1,14 @@
-"""Alternating training of a proximal flow and its discriminator."""
+"""Alternating training of proximal flows and their discriminators."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from mfglab.networks.members import keep_members, stack
 from mfglab.solvers.proximal import ProximalFlow
 
 
@@ -65,52 +67,136 @@ def train_adversarially(
         generator: Source of batches, noise and penalty points.
         log_every: Iterations between rows of the history.
     """
-    flow = _Player(solver.potential, settings.flow_rate, settings)
-    critic = _Player(solver.discriminator, settings.discriminator_rate, settings)
-    n = settings.batch_size
-    history: list[dict[str, float]] = []
+    (result,) = train_members_adversarially([solver], data, settings, [generator], log_every)
+    return result
+
+
+def train_members_adversarially(
+    solvers: Sequence[ProximalFlow],
+    data: Tensor,
+    settings: AdversarialSettings,
+    generators: Sequence[torch.Generator],
+    log_every: int = 50,
+) -> list[AdversarialResult]:
+    """:func:`train_adversarially` for flows that differ in weights and noise, all at once.
+
+    Each goes as by itself, up to rounding; one that diverges leaves the others alone.
+
+    Args:
+        solvers: The flows; of one shape and with the same settings.
+        data: Training points (n, d) of all.
+        settings: Optimisation settings.
+        generators: Source of batches, noise and penalty points of each.
+        log_every: Iterations between rows of the histories.
+    """
+    game = _Game(solvers, data, settings, generators)
     for k in range(settings.iterations):
-        terms: dict[str, Tensor] = {}
-        with torch.no_grad():
-            z = solver.source.sample(n * settings.ascent_steps, generator).to(data)
-            generated = solver.generate(z).x.chunk(settings.ascent_steps)
-        for batch in generated:
-            x = data[torch.randint(len(data), (n,), generator=generator)]
-            u = torch.rand(n, generator=generator).to(data)
-            loss = solver.discriminator_loss(batch, x, u)
-            terms |= loss.terms
-            if not critic.step(loss.total):
-                return AdversarialResult(history, k)
-        loss = solver.loss(x, generator)
-        terms |= loss.terms
-        if not flow.step(loss.total):
-            return AdversarialResult(history, k)
-        critic.decay()
-        flow.decay()
+        terms = game.play(k)
+        if not game.members:
+            break
         if k % log_every == 0 or k == settings.iterations - 1:
-            history.append({"iteration": k, **{name: float(v) for name, v in terms.items()}})
-    return AdversarialResult(history, None)
+            for row, member in enumerate(game.members):
+                values = {name: float(value[row]) for name, value in terms.items()}
+                game.results[member].history.append({"iteration": k, **values})
+    game.write_back()
+    return game.results
+
+
+class _Game:
+    # M stacked flows and their optimisers. Row r of everything belongs to solver members[r].
+    def __init__(
+        self,
+        solvers: Sequence[ProximalFlow],
+        data: Tensor,
+        settings: AdversarialSettings,
+        generators: Sequence[torch.Generator],
+    ) -> None:
+        whole = stack(solvers[0], solvers)
+        assert isinstance(whole, ProximalFlow)
+        self.whole, self.solvers, self.data, self.settings = whole, solvers, data, settings
+        self.generators = list(generators)
+        self.members = list(range(len(solvers)))
+        self.results = [AdversarialResult([], None) for _ in solvers]
+        self.flow = _Player(whole.potential, settings.flow_rate, settings)
+        self.critic = _Player(whole.discriminator, settings.discriminator_rate, settings)
+
+    def play(self, k: int) -> dict[str, Tensor]:
+        """One iteration of both players; the terms of their losses, (M,) each."""
+        n, ascents, whole = self.settings.batch_size, self.settings.ascent_steps, self.whole
+        terms: dict[str, Tensor] = {}
+        noise = [whole.source.sample(n * ascents, g) for g in self.generators]
+        with torch.no_grad():
+            z = torch.stack(noise).to(self.data)
+            generated = whole.generate(z.flatten(0, 1)).x.view_as(z)
+        for step in range(ascents):
+            rows = [torch.randint(len(self.data), (n,), generator=g) for g in self.generators]
+            # each draws its data first and then the points of its penalty
+            u = torch.stack([torch.rand(n, generator=g) for g in self.generators]).to(self.data)
+            batch = generated[:, step * n : (step + 1) * n]
+            loss = whole.discriminator_loss(batch, self.data[torch.stack(rows)], u)
+            terms |= loss.terms
+            kept = self._step(self.critic, loss.total, k)
+            generated = generated[kept]
+            terms = {name: value[kept] for name, value in terms.items()}
+            if not self.members:
+                return terms
+        z = torch.stack([whole.source.sample(n, g) for g in self.generators]).to(self.data)
+        losses = whole.point_losses(z.flatten(0, 1))
+        for name, value in losses.terms.items():
+            terms[name] = value.detach().view(len(z), -1).mean(1)
+        kept = self._step(self.flow, losses.total.view(len(z), -1).mean(1), k)
+        self.critic.decay()
+        self.flow.decay()
+        return {name: value[kept] for name, value in terms.items()}
+
+    def write_back(self) -> None:
+        """Give the solvers that are left their weights."""
+        state = self.whole.state_dict()
+        for row, member in enumerate(self.members):
+            weights = {name: value[row] for name, value in state.items()}
+            self.solvers[member].load_state_dict(weights)
+
+    def _step(self, player: _Player, losses: Tensor, k: int) -> Tensor:
+        # Members without a finite step end here, with the weights they have; the rows that stay.
+        finite = player.differentiate(losses)
+        if not bool(finite.all()):
+            gradients = [weight.grad for weight in player.weights]
+            self.write_back()
+            for row in (~finite).nonzero()[:, 0].tolist():
+                member = self.members[row]
+                history = self.results[member].history
+                self.results[member] = AdversarialResult(history, k)
+            rows = finite.nonzero()[:, 0].tolist()
+            self.members = [self.members[row] for row in rows]
+            self.generators = [self.generators[row] for row in rows]
+            keep_members(self.whole, [self.flow.adam, self.critic.adam], torch.tensor(rows).long())
+            for weight, gradient in zip(player.weights, gradients, strict=True):
+                weight.grad = None if gradient is None else gradient[finite]
+        if self.members:
+            player.adam.step()
+        return finite
 
 
 class _Player:
-    # One network, its Adam and its decay; a step is refused when it is not finite.
+    # One network, its Adam and its decay.
     def __init__(self, net: torch.nn.Module, rate: float, settings: AdversarialSettings) -> None:
-        self.weights = list(net.parameters())
-        self.adam = torch.optim.Adam(
-            self.weights, rate, (settings.beta1, settings.beta2), fused=True
-        )
+        betas = (settings.beta1, settings.beta2)
+        self.adam = torch.optim.Adam(net.parameters(), rate, betas, fused=True)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.adam, settings.iterations)
 
-    def step(self, loss: Tensor) -> bool:
-        gradients = torch.autograd.grad(loss, self.weights, allow_unused=True)
-        present = [g for g in gradients if g is not None]
-        size = torch.stack([g.square().sum() for g in present]).sum()
-        if not bool(torch.isfinite(loss.detach() + size)):
-            return False
+    @property
+    def weights(self) -> list[Tensor]:
+        weights: list[Tensor] = self.adam.param_groups[0]["params"]
+        return weights
+
+    def differentiate(self, losses: Tensor) -> Tensor:
+        """Set the gradients of the losses (M,); whether loss and gradient are finite, (M,)."""
+        # the gradient of the sum in the weights of a member is that of its own loss
+        gradients = torch.autograd.grad(losses.sum(), self.weights, allow_unused=True)
+        sizes = [g.flatten(1).square().sum(1) for g in gradients if g is not None]
         for weight, g in zip(self.weights, gradients, strict=True):
             weight.grad = g
-        self.adam.step()
-        return True
+        return torch.isfinite(losses.detach() + torch.stack(sizes).sum(0))
 
     def decay(self) -> None:
         self.schedule.step()

@@ -21,7 +21,7 @@ from mfglab.games.divergences import FDivergence, LipschitzDivergence
 from mfglab.games.game import MeanFieldGame
 from mfglab.games.recipes import gradient_flow
 from mfglab.networks.lipschitz import LipschitzNet
-from mfglab.networks.members import stack
+from mfglab.networks.members import keep_members, stack
 from mfglab.solvers.base import DivergedError
 
 
@@ -377,14 +377,7 @@ class _Together:
         }
         self.flows = [self.flows[row] for row in kept.tolist()]
         self.target = self.target[kept]
-        for parameter in self.net.parameters():
-            parameter.data, parameter.grad = parameter.data[kept], None
-            state = self._adam.state[parameter]
-            for name in ("exp_avg", "exp_avg_sq"):
-                if name in state:
-                    state[name] = state[name][kept]
-        for name, buffer in self.net.named_buffers():
-            setattr(self.net, name, buffer[kept])
+        keep_members(self.net, [self._adam], kept)
         self._share()
         return errors
 

@@ -16,15 +16,18 @@ order one whatever ``lambda`` is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mfglab.games.densities import StandardNormal
 from mfglab.games.divergences import KL
 from mfglab.games.recipes import w1w2_proximal
 from mfglab.networks.discriminator import Discriminator
+from mfglab.networks.members import stack
 from mfglab.networks.potential import PotentialNet
-from mfglab.solvers.base import Loss, Solver
+from mfglab.solvers.base import Loss, PointLosses, Solver
 from mfglab.trajectories.integrate import Rates, Trajectory, integrate
 from mfglab.trajectories.methods import EULER, RungeKutta
 
@@ -32,16 +35,16 @@ RUNNING, HJB = 0, 1
 
 
 def donsker_varadhan(generated: Tensor, data: Tensor) -> Tensor:
-    """``E_rho D - log E_pi e^D`` from values of D at samples (n,) and (m,), a scalar.
+    """``E_rho D - log E_pi e^D`` from values of D at samples (..., n) and (..., m), shape (...).
 
     Its supremum over all D is KL(rho | pi), over L-Lipschitz ones the regularised divergence.
     """
-    return generated.mean() - KL().best_shift(data)
+    return generated.mean(-1) - KL().best_shift(data)
 
 
 def lipschitz_excess(gradient: Tensor, bound: float) -> Tensor:
-    """One-sided penalty ``E (|grad D|^2 / L^2 - 1)_+`` from gradients (n, d), a scalar."""
-    return (gradient.square().sum(-1) / bound**2 - 1).clamp_min(0).mean()
+    """One-sided penalty ``E (|grad D|^2 / L^2 - 1)_+`` from gradients (..., n, d), shape (...)."""
+    return (gradient.square().sum(-1) / bound**2 - 1).clamp_min(0).mean(-1)
 
 
 class ProximalFlow(Solver):
@@ -134,40 +137,46 @@ class ProximalFlow(Solver):
 
     def objective(self, z: Tensor) -> Loss:
         """Cost of the flow from ``z`` against the present discriminator."""
+        return self.point_losses(z).mean()
+
+    def point_losses(self, z: Tensor) -> PointLosses:
+        """What each point of ``z`` (n, d) adds to :meth:`objective`."""
         run = self.generate(z)
         assert run.costs is not None  # rates() always returns costs
-        total = terminal = self.game.terminal.value(run.x)
+        total = terminal = self.game.terminal.first_variation(run.x)
         running = self.running_cost(run)
         if self.kinetic:
             total = total + running
-        terms = {"terminal": terminal.detach(), "running": running.detach()}
+        terms = {"terminal": terminal, "running": running}
         if self.hjb_weight:
-            hjb = run.costs[:, HJB].mean()
+            terms["hjb"] = hjb = run.costs[:, HJB]
             total = total + self.hjb_weight * hjb
-            terms["hjb"] = hjb.detach()
-        return Loss(total, terms)
+        return PointLosses(total, terms)
 
     def running_cost(self, run: Trajectory) -> Tensor:
-        """Mean running cost of the trajectories, accumulated on their path; a scalar."""
+        """Running cost of each trajectory (n,), accumulated on its path."""
         assert run.costs is not None
-        return run.costs[:, RUNNING].mean()
+        return run.costs[:, RUNNING]
 
     def discriminator_loss(self, generated: Tensor, x: Tensor, u: Tensor) -> Loss:
         """Negative dual objective plus the penalty on segments between the samples.
 
         Args:
-            generated: Points of the flow at T, shape (n, d); treated as constants.
+            generated: Points of the flow at T, shape (n, d); treated as constants. Of M stacked
+                flows, here and below, (M, n, d), and the losses have shape (M,).
             x: Data, shape (n, d).
             u: Positions on the segments in [0, 1], shape (n,).
         """
-        generated = generated.detach()
-        values = self.discriminator(torch.cat([generated, x]))
-        dual = donsker_varadhan(values[: len(generated)], values[len(generated) :])
+        generated, n = generated.detach(), generated.shape[-2]
+        both = torch.cat([generated, x], -2)
+        values = self.discriminator(both.flatten(0, -2)).view(both.shape[:-1])
+        dual = donsker_varadhan(values[..., :n], values[..., n:])
         terms = {"dual": dual.detach()}
         total = -dual
         if self.lipschitz is not None:
-            between = torch.lerp(x, generated, u[:, None])
-            excess = lipschitz_excess(self.discriminator.gradient(between), self.lipschitz)
+            between = torch.lerp(x, generated, u[..., None])
+            slopes = self.discriminator.gradient(between.flatten(0, -2)).view_as(between)
+            excess = lipschitz_excess(slopes, self.lipschitz)
             total = total + self.penalty * excess
             terms["excess"] = excess.detach()
         return Loss(total, terms)
@@ -239,10 +248,18 @@ class OffPathProximalFlow(ProximalFlow):
     """
 
     def running_cost(self, run: Trajectory) -> Tensor:
-        """``sum_i h lambda E|v(t_i, x_(i+1))|^2 / 2`` with ``x_(i+1)`` held constant."""
+        """``sum_i h lambda |v(t_i, x_(i+1))|^2 / 2`` with ``x_(i+1)`` held constant, (n,)."""
         assert run.path is not None
         h = self.game.horizon / (len(run.times) - 1)
-        total = torch.zeros_like(run.x[0, 0])
+        total = torch.zeros_like(run.x[:, 0])
         for t, x in zip(run.times.to(run.x)[:-1], run.path[1:].detach(), strict=True):
-            total = total + h * self.game.running_cost(t, x, self.velocity(t, x)).mean()
+            total = total + h * self.game.running_cost(t, x, self.velocity(t, x))
         return total
+
+
+@stack.register
+def _stack_proximal(first: ProximalFlow, modules: Sequence[ProximalFlow]) -> nn.Module:
+    whole = stack.dispatch(nn.Module)(first, modules)
+    assert isinstance(whole, ProximalFlow)
+    whole.game = w1w2_proximal(whole.discriminator, whole.kinetic_weight)
+    return whole
