@@ -179,6 +179,13 @@ def cross(key, value, *words):
 
 def test_seeds_must_differ():
     cross("seeds", [1, 2, 1], "seeds must differ", "[1, 2, 1]")
+    cross("transformers", {"seeds": [3, 3]}, "transformers.seeds must differ", "[3, 3]")
+
+
+def test_transformers_have_the_seeds_of_all_models_or_their_own():
+    assert parse_config(SMALL).expanded()["depth_seeds"] == SMALL["seeds"]
+    own = parse_config(changed("transformers", {"seeds": [7, 8]})).expanded()
+    assert (own["depth_seeds"], own["seeds"]) == ([7, 8], SMALL["seeds"])
 
 
 @pytest.mark.parametrize("sweep", [[4, 2], [2, 2], [0, 1]])
@@ -258,6 +265,7 @@ def test_the_expanded_tree_is_plain_complete_and_valid():
     runs = tree.pop("runs")
     assert set(runs) == {"flow", "score"}
     assert tree.pop("depth_runs") == {}
+    assert tree.pop("depth_seeds") == tree["seeds"]
     assert tree.pop("depth_evaluations") == {}
     assert parse_config(tree) == config
 

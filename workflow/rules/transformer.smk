@@ -30,7 +30,7 @@ rule train_transformer:
         config=branches(
             "depth_runs.{task}.{arm}",
             "transformers.tasks.{task}.data",
-            "seeds",
+            "depth_seeds",
             "device",
         ),
         wall_times=["timing"],
@@ -66,7 +66,7 @@ rule evaluate_transformer:
             "transformers.tasks.{task}.corruptions",
             "transformers.tasks.{task}.attacks",
             "depth_evaluations.{task}",
-            "seeds",
+            "depth_seeds",
         ),
         modules=used_by("evaluate_transformer"),
         code=digest("evaluate_transformer"),
@@ -93,7 +93,7 @@ rule sweep_transformer:
             "transformers.tasks.{task}.data",
             "transformers.tasks.{task}.sweeps.{sweep}",
             "depth_evaluations.{task}",
-            "seeds",
+            "depth_seeds",
             "device",
         ),
         work=f"{RESULTS}/unfinished/sweeps.{{task}}.{{sweep}}",
@@ -186,7 +186,7 @@ rule table_transformer_cost:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("seeds"),
+        config=branches("depth_seeds"),
         wall_times=["table"],
         modules=used_by("table_transformer_cost"),
         code=digest("table_transformer_cost"),

@@ -27,7 +27,7 @@ with stage(snakemake) as job:
     hardness = Hardness(
         job.config_value(f"{branch}.corruptions"), job.config_value(f"{branch}.attacks")
     )
-    seeds = job.config_value("seeds")
+    seeds = job.config_value("depth_seeds")
     arms = [load_arm(path, task) for path in job.inputs_of("weights")]
     tables = {
         "metrics": [row for arm in arms for row in metric_rows(arm, task, seeds)],

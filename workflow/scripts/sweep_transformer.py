@@ -22,5 +22,5 @@ with stage(snakemake) as job:
     read = TransformerEvaluationConfig.model_validate
     evaluation = read(job.config_value(f"depth_evaluations.{name}"))
     work, device = Path(job.param("work")), job.config_value("device")
-    rows = sweep_rows(task, arms, sweep, evaluation, job.config_value("seeds"), work, device)
+    rows = sweep_rows(task, arms, sweep, evaluation, job.config_value("depth_seeds"), work, device)
     write_csv(pd.DataFrame(rows), job.output("table"))

@@ -20,7 +20,7 @@ with stage(snakemake) as job:
     data = job.config_value(f"transformers.tasks.{name}.data")
     manifests = job.inputs_of("manifest") if "manifest" in job.inputs else []
     task = load_task(data, manifests)
-    seeds, device = job.config_value("seeds"), job.config_value("device")
+    seeds, device = job.config_value("depth_seeds"), job.config_value("device")
     work = Path(job.param("work"))
     results = train_seeds(task, run, seeds, work, device)
     save_arm(job.output("weights"), results, run)

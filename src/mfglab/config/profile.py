@@ -40,8 +40,12 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds must differ from each other, got {self.seeds}")
+        for name, seeds in {
+            "seeds": self.seeds,
+            "transformers.seeds": self.transformers.seeds,
+        }.items():
+            if seeds and len(set(seeds)) != len(seeds):
+                raise ValueError(f"{name} must differ from each other, got {seeds}")
         for section, names in {
             "datasets": list(self.datasets),
             "models": list(self.models),
@@ -109,8 +113,8 @@ class Config(Section):
     def expanded(self) -> dict[str, Any]:
         """Plain data with all defaults filled in, and one branch for each training run.
 
-        The branches are ``runs.<model>.<dataset>``, ``depth_runs.<task>.<arm>`` and, with what is
-        measured on a task, ``depth_evaluations.<task>``.
+        The branches are ``runs.<model>.<dataset>``, ``depth_runs.<task>.<arm>`` with
+        ``depth_seeds`` and, with what is measured on a task, ``depth_evaluations.<task>``.
 
         Rules name branches of this tree; the audit compares them with what a stage recorded.
         """
@@ -126,6 +130,7 @@ class Config(Section):
             name: {arm: task.arm(arm).model_dump(mode="json") for arm in task.arms}
             for name, task in self.transformers.tasks.items()
         }
+        tree["depth_seeds"] = self.transformers.seeds or self.seeds
         tree["depth_evaluations"] = {
             name: self.transformers.evaluation_of(name).model_dump(mode="json")
             for name in self.transformers.tasks

@@ -293,6 +293,9 @@ class TransformerTaskConfig(Section):
 class TransformersConfig(Section):
     """Transformers as optimal control: tasks with their arms, and what is measured."""
 
+    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None, min_length=1, description="Seeds of the Transformers; null for those of all models."
+    )
     evaluation: TransformerEvaluationConfig = Field(
         default_factory=lambda: TransformerEvaluationConfig.model_validate({}),
         description="What is measured of every arm.",
