@@ -111,7 +111,8 @@ class _Game:
         settings: AdversarialSettings,
         generators: Sequence[torch.Generator],
     ) -> None:
-        whole = stack(solvers[0], solvers)
+        # One flow is played as it is: products of stacks of one matrix take longer.
+        whole = solvers[0] if len(solvers) == 1 else stack(solvers[0], solvers)
         assert isinstance(whole, ProximalFlow)
         self.whole, self.solvers, self.data, self.settings = whole, solvers, data, settings
         self.generators = list(generators)
@@ -136,8 +137,9 @@ class _Game:
             loss = whole.discriminator_loss(batch, self.data[torch.stack(rows)], u)
             terms |= loss.terms
             kept = self._step(self.critic, loss.total, k)
-            generated = generated[kept]
-            terms = {name: value[kept] for name, value in terms.items()}
+            if kept is not None:
+                generated = generated[kept]
+                terms = {name: value[kept] for name, value in terms.items()}
             if not self.members:
                 return terms
         z = torch.stack([whole.source.sample(n, g) for g in self.generators]).to(self.data)
@@ -147,19 +149,22 @@ class _Game:
         kept = self._step(self.flow, losses.total.view(len(z), -1).mean(1), k)
         self.critic.decay()
         self.flow.decay()
-        return {name: value[kept] for name, value in terms.items()}
+        return terms if kept is None else {name: value[kept] for name, value in terms.items()}
 
     def write_back(self) -> None:
         """Give the solvers that are left their weights."""
+        if len(self.solvers) == 1:
+            return
         state = self.whole.state_dict()
         for row, member in enumerate(self.members):
             weights = {name: value[row] for name, value in state.items()}
             self.solvers[member].load_state_dict(weights)
 
-    def _step(self, player: _Player, losses: Tensor, k: int) -> Tensor:
-        # Members without a finite step end here, with the weights they have; the rows that stay.
+    def _step(self, player: _Player, losses: Tensor, k: int) -> Tensor | None:
+        # Members without a finite step end here, with the weights they have: then which rows stay.
         finite = player.differentiate(losses)
-        if not bool(finite.all()):
+        lost = not bool(finite.all())
+        if lost:
             gradients = [weight.grad for weight in player.weights]
             self.write_back()
             for row in (~finite).nonzero()[:, 0].tolist():
@@ -169,12 +174,13 @@ class _Game:
             rows = finite.nonzero()[:, 0].tolist()
             self.members = [self.members[row] for row in rows]
             self.generators = [self.generators[row] for row in rows]
-            keep_members(self.whole, [self.flow.adam, self.critic.adam], torch.tensor(rows).long())
+            if not self.members:
+                return finite
+            keep_members(self.whole, [self.flow.adam, self.critic.adam], torch.tensor(rows))
             for weight, gradient in zip(player.weights, gradients, strict=True):
                 weight.grad = None if gradient is None else gradient[finite]
-        if self.members:
-            player.adam.step()
-        return finite
+        player.adam.step()
+        return finite if lost else None
 
 
 class _Player:
@@ -193,10 +199,12 @@ class _Player:
         """Set the gradients of the losses (M,); whether loss and gradient are finite, (M,)."""
         # the gradient of the sum in the weights of a member is that of its own loss
         gradients = torch.autograd.grad(losses.sum(), self.weights, allow_unused=True)
-        sizes = [g.flatten(1).square().sum(1) for g in gradients if g is not None]
+        rows = [g.reshape(len(losses), -1) for g in gradients if g is not None]
         for weight, g in zip(self.weights, gradients, strict=True):
             weight.grad = g
-        return torch.isfinite(losses.detach() + torch.stack(sizes).sum(0))
+        return torch.isfinite(
+            losses.detach() + torch.stack([r.square().sum(1) for r in rows]).sum(0)
+        )
 
     def decay(self) -> None:
         self.schedule.step()
