@@ -276,12 +276,13 @@ class _Together:
         self.flows = list(flows)
         self.settings = flows[0].settings
         self.divergence = flows[0].functional.divergence
-        self.net = cast(
-            LipschitzNet, stack(flows[0].discriminator, [f.discriminator for f in flows])
-        )
+        nets = [flow.discriminator for flow in flows]
+        # One net is used as it is: products of stacks of one matrix take longer.
+        self.net = nets[0] if len(nets) == 1 else cast(LipschitzNet, stack(nets[0], nets))
         self.target = torch.stack([flow.target for flow in flows])
         self._adam = self._new_adam()
-        self._share()
+        if len(nets) > 1:
+            self._share()
 
     def ascend(self, x: Tensor, steps: int) -> Tensor:
         """Improve the discriminators on particles ``x`` (M, n, d); the last dual values (M,).
@@ -377,8 +378,9 @@ class _Together:
         }
         self.flows = [self.flows[row] for row in kept.tolist()]
         self.target = self.target[kept]
-        keep_members(self.net, [self._adam], kept)
-        self._share()
+        if self.flows:
+            keep_members(self.net, [self._adam], kept)
+            self._share()
         return errors
 
     def _share(self) -> None:
