@@ -145,7 +145,17 @@ def drawn(
     n: int,
     generator: torch.Generator,
 ) -> Points:
-    """Samples in single precision, as models are used: half the time, and far from what is seen."""
+    """Samples in single precision, as models are used; it takes half the time.
+
+    Args:
+        solver: The model, in float64; so it is afterwards.
+        sample: A method of it that draws points.
+        n: Number of points.
+        generator: Source of the noise.
+
+    Returns:
+        Points (n, d), float64.
+    """
     solver.float()
     points = sample(n, generator).double().numpy()
     solver.double()
