@@ -271,6 +271,10 @@ def test_the_report_opens_with_the_counts_by_paper(done, report):
         assert words(paper) in text, paper
 
 
+def test_the_report_starts_beside_its_menu(report):
+    assert (ROOT / "workflow" / "report" / "report.css").read_text().strip() in report
+
+
 def test_the_report_has_all_captions(report):
     text = words(report)
     captions = list((ROOT / "workflow" / "report").glob("*.rst"))
