@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +78,19 @@ def job(rule, outputs, inputs, config):
     )
 
 
+RUNS = [f"{RESULTS}/tables/runs.csv"]
+
+
+def table():
+    outputs = ["tables/runs.csv", "tables/steps.csv", "benchmarks/cost.tsv"]
+    return job("table", outputs, {}, {"models.n": 2, "seeds": [7]})
+
+
+def figure():
+    outputs = ["figures/samples.png", "figures/trajectories.png"]
+    return job("figure", outputs, {"runs": RUNS}, {"models": {"n": 2}})
+
+
 @pytest.fixture
 def finished(tmp_path, monkeypatch):
     """A working folder with the results of a complete run."""
@@ -91,13 +105,11 @@ def finished(tmp_path, monkeypatch):
     Path("sources/front_page.rst").write_text("first page")
     Path("config/claims.yaml").write_text(CLAIMS)
     Path("README.md").write_text(f"{BEGIN}\n{END}\n")
-    tables = ["tables/runs.csv", "tables/steps.csv", "benchmarks/cost.tsv"]
-    figures = ["figures/samples.png", "figures/trajectories.png"]
     claims = [f"claims/{n}" for n in ("ledger.csv", "ledger.md", "claims.png", "front_page.rst")]
-    inputs = {"runs": [f"{RESULTS}/tables/runs.csv"], "claims": ["config/claims.yaml"]}
+    inputs = {"runs": RUNS, "claims": ["config/claims.yaml"]}
     jobs = (
-        job("table", tables, {}, {"models.n": 2, "seeds": [7]}),
-        job("figure", figures, {"runs": inputs["runs"]}, {"models": {"n": 2}}),
+        table(),
+        figure(),
         job("judge", [path for path in claims if "md" not in path], inputs, {"profile": "default"}),
         job("words", ["claims/ledger.md"], {}, {}),
     )
@@ -223,6 +235,23 @@ def test_a_partial_run_is_kept_without_its_ledger(finished):
     paths = make_reference(RESULTS, TARGET, CONFIG, partial=True)
     kept = {path.relative_to(TARGET).as_posix() for path in paths}
     assert kept == KEPT - {"ledger.md"} | {"provenance.json"}
+
+
+def test_of_a_partial_run_the_claims_are_judged_whose_table_there_is(finished):
+    shutil.rmtree(RESULTS)
+    Path("sources/runs.csv").write_text("seed,seconds\n0,0.5\n1,0.6\n2,0.7\n")
+    run_job(table())
+    run_job(figure())
+    other = CLAIMS.replace("claims:", "").replace("fast", "slow").replace("runs.csv", "no.csv")
+    Path("config/claims.yaml").write_text(CLAIMS + other)
+    make_reference(RESULTS, TARGET, CONFIG, partial=True)
+    rows = (TARGET / "ledger.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[:3] for row in rows] == [
+        ["fast", "reproduced", "0.6"],
+        ["slow", "not run", ""],
+    ]
+    assert "there is no no.csv" in rows[1]
+    assert "no.csv" in (TARGET / "ledger.md").read_text()
 
 
 def test_a_run_without_figures_is_refused(finished):

@@ -31,7 +31,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--partial",
         action="store_true",
-        help="some targets alone were run: keep their tables and figures, without a ledger",
+        help="some targets alone were run: keep their tables and judge what they allow",
     )
 
 

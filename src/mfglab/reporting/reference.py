@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mfglab.files import relative_name, sha256_file, write_text
 from mfglab.reporting.audit import Status, audit
+from mfglab.reporting.claims import Claim, load_claims
+from mfglab.reporting.judge import Outcome, Verdict, judge
+from mfglab.reporting.ledger import write_ledger
 from mfglab.reporting.provenance import Record, canonical_json, read_record
 
 REFERENCE = Path("results/reference")
+CLAIMS = Path("config/claims.yaml")
 README = Path("README.md")
 #: The ledger that the README shows.
 README_LEDGER = REFERENCE / "default" / "ledger.csv"
@@ -23,10 +27,11 @@ SUMMARY = "provenance.json"
 #: A repository is cloned whole, so each file must be small.
 LARGEST = 1_000_000
 
+_LEDGER, _LEDGER_TEXT = "ledger.csv", "ledger.md"
 #: Name in the reference folder to file of the run.
 _SINGLE = {
-    "ledger.csv": "claims/ledger.csv",
-    "ledger.md": "claims/ledger.md",
+    _LEDGER: "claims/ledger.csv",
+    _LEDGER_TEXT: "claims/ledger.md",
     "claims.png": "claims/claims.png",
     "cost.tsv": "benchmarks/cost.tsv",
 }
@@ -62,6 +67,7 @@ def make_reference(
     largest: int = LARGEST,
     *,
     partial: bool = False,
+    claims: Path = CLAIMS,
 ) -> list[Path]:
     """Copy the ledger, tables, figures and cost of a run, with a summary of its provenance.
 
@@ -72,7 +78,9 @@ def make_reference(
         destination: Folder to write, such as ``results/reference/default``.
         config: The configuration of the run as nested plain data.
         largest: Bytes that one file may have.
-        partial: Whether some targets alone were run, so that there need be no ledger.
+        partial: Whether some targets alone were run, so that there need be no ledger. Then claims
+            are judged here, as far as the run has their tables.
+        claims: File of the claims, for that.
 
     Returns:
         The files written, sorted.
@@ -91,11 +99,14 @@ def make_reference(
             target = temporary / copy.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(copy.source, target)
+        names = [copy.name for copy in copies]
+        if partial and _LEDGER not in names:
+            names += _judge_partly(load_claims(claims), temporary, config["profile"])
         write_text(temporary / SUMMARY, canonical_json(summary))
         _replace_folder(temporary, destination)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return sorted([*(destination / copy.name for copy in copies), destination / SUMMARY])
+    return sorted(destination / name for name in [*names, SUMMARY])
 
 
 def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> list[Copy]:
@@ -156,6 +167,23 @@ def summarise(records: Iterable[Record], copies: Iterable[Copy]) -> dict[str, An
         "rules": rules,
         "seeds": config.get("seeds", []),
     }
+
+
+def _judge_partly(claims: Sequence[Claim], folder: Path, profile: str) -> list[str]:
+    """Write the ledger of the claims whose tables are in ``folder``, if there are any."""
+    tables = folder / "tables"
+    verdicts = []
+    for claim in claims:
+        table = claim.measurement.table
+        if (tables / table).is_file():
+            verdicts.append(judge(claim, tables, profile))
+            continue
+        why = f"Some targets alone were run: there is no {table}."
+        verdicts.append(Verdict(claim.id, Outcome.NOT_RUN, None, None, None, 0, why))
+    if all(verdict.outcome is Outcome.NOT_RUN for verdict in verdicts):
+        return []
+    write_ledger(claims, verdicts, folder / _LEDGER, folder / _LEDGER_TEXT)
+    return [_LEDGER, _LEDGER_TEXT]
 
 
 def _require_audit(results: Path, config: Mapping[str, Any]) -> None:
