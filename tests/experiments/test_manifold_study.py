@@ -62,6 +62,25 @@ def test_the_same_seed_gives_the_same_rows(outcome, tmp_path, arm):
     assert str(again) == str(first)
 
 
+def test_seeds_are_trained_together_as_alone_up_to_rounding(outcome, tmp_path):
+    arms = ["none", "w2", "both", "score"]
+    rows = manifold_study(LAW, settings(arms=arms), [4, 3], tmp_path).rows
+    for row in rows:
+        if row["seed"] == 3:
+            first = next(one for one in outcome.rows if one["arm"] == row["arm"])
+            for name in ("w2_half", "straightness", "stopped_at"):
+                assert row[name] == pytest.approx(first[name], rel=1e-3, nan_ok=True)
+
+
+def test_training_that_ends_early_costs_the_other_seeds_nothing(tmp_path, caplog):
+    # a rate at which OT-Flow is not finite for long
+    config = settings(arms=["otflow"], otflow_rate=1e12)
+    rows = manifold_study(LAW, config, [3, 4], tmp_path).rows
+    assert [(row["seed"], row["diverged"]) for row in rows] == [(3, 1.0), (4, 1.0)]
+    assert "lower training.learning_rate" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
 class TestMetrics:
     def flow(self):
         return ProximalFlow(4, width=8, generator=torch.Generator().manual_seed(1))

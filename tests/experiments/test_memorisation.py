@@ -18,9 +18,9 @@ from mfglab.experiments.memorisation_arms import (
     KERNEL_ARMS,
     Outcome,
     Problem,
-    each,
     empirical,
     isotropic,
+    one_by_one,
 )
 from mfglab.experiments.train import save_trained, train_seeds
 from mfglab.experiments.trained import load_trained
@@ -111,7 +111,7 @@ def test_a_further_arm_is_one_function(tmp_path):
     def copies(problem, config, work):
         yield Outcome(problem.train, nll=0.0)
 
-    row = memorisation(TINY, [0], tmp_path, {"copies": each(copies)}).runs.iloc[0]
+    row = memorisation(TINY, [0], tmp_path, {"copies": one_by_one(copies)}).runs.iloc[0]
     assert (row["arm"], row["ratio"], row["copied"]) == ("copies", 0.0, 1.0)
 
 

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from mfglab.networks.blocks import blockwise, with_bias
-from mfglab.networks.members import NotStackableError, stack
+from mfglab.networks.lipschitz import LipschitzNet
+from mfglab.networks.members import NotStackableError, keep_members, stack
 from mfglab.networks.mlp import VelocityNet, silu_stack
 from mfglab.networks.potential import PotentialNet
 
@@ -41,10 +42,14 @@ def test_each_block_of_rows_meets_its_own_matrix_and_bias():
 def test_derivatives_of_potentials_are_those_of_each(x, t):
     nets = [PotentialNet(2, width=6, generator=rng(k)).double() for k in range(MEMBERS)]
     times = torch.rand(len(x), generator=rng(3), dtype=x.dtype) if t == "each" else torch.tensor(t)
-    together = stack(nets[0], nets).derivative_field()(times, x)
+    whole = stack(nets[0], nets)
+    together = whole.derivative_field()(times, x)
     for k, net in enumerate(nets):
         own = slice(k * ROWS, (k + 1) * ROWS)
-        alone = net.derivatives(times[own] if t == "each" else times, x[own])
+        at = times[own] if t == "each" else times
+        torch.testing.assert_close(whole(times, x)[own], net(at, x[own]))
+        torch.testing.assert_close(whole.gradient(times, x)[own], net.gradient(at, x[own]))
+        alone = net.derivatives(at, x[own])
         for name in ("gradient", "time_derivative", "laplacian"):
             torch.testing.assert_close(getattr(together, name)[own], getattr(alone, name))
 
@@ -107,3 +112,25 @@ def test_states_keep_their_names_and_the_networks_are_left_alone():
 def test_what_cannot_be_stacked_is_named(module, message):
     with pytest.raises(NotStackableError, match=message):
         stack(module, [module, module])
+
+
+def test_members_that_stay_go_on_as_if_the_others_had_never_been():
+    def descended(members, kept):
+        nets = [LipschitzNet(2, 6, 2, 1.0, rng(k)).double() for k in members]
+        whole = stack(nets[0], nets)
+        adam = torch.optim.Adam(whole.parameters(), lr=0.1, fused=True)
+        points = {k: torch.randn(5, 2, generator=rng(10 + k)).double() for k in members}
+        for step in range(4):
+            if step == 2:
+                keep_members(whole, [adam], torch.tensor([members.index(k) for k in kept]))
+                members = kept
+            adam.zero_grad()
+            whole(torch.cat([points[k] for k in members])).square().sum().backward()
+            whole.restrain_gradients()
+            adam.step()
+            whole.project()
+        return whole.state_dict() | dict(whole.named_buffers())
+
+    stayed, alone = descended([0, 1, 2], [2, 0]), descended([2, 0], [2, 0])
+    assert set(stayed) >= {"layers.0.weight", "left_1", "bound"}
+    torch.testing.assert_close(stayed, alone)

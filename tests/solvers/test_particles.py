@@ -110,6 +110,18 @@ def test_flows_go_together_as_they_go_alone():
     assert [isinstance(o, ParticlesDivergedError) for o in together] == [0, 0, 1, 0, 0, 1]
 
 
+def test_a_flow_goes_on_with_what_it_learned_among_others():
+    flows, starts = varied()
+    one = flows[0]
+    alone = varied()[0][0]
+    (first,) = run_flows([alone], starts[:1])
+    run_flows(flows, starts)
+    again, expected = one.run(first.particles), alone.run(first.particles)
+    # Adam starts anew in both; weights and vectors of the power iteration do not
+    torch.testing.assert_close(again.particles, expected.particles)
+    torch.testing.assert_close(again.divergence, expected.divergence)
+
+
 def test_a_flow_can_start_again_after_it_diverged():
     model = flow(normal(50, 2, seed=8), steps=3)
     with pytest.raises(ParticlesDivergedError):

@@ -150,7 +150,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class _Reached:
     points: Tensor
     diverged: int = 0
     kinetic_energy: float = math.nan
@@ -204,8 +204,8 @@ def heavy_tails_study(
             exact = law.radial_survival(grid)
             arrays |= {f"radius_{law.name}": grid, f"exact_{law.name}": exact}
         fresh = law.sample(config.points, stream("tails fresh", seed, _key(law)))
-        found = {GAUSSIAN: _Outcome(case.start), SAMPLE: _Outcome(fresh)}
-        found |= {arm.name: _outcome(next(outcomes)) for arm in arms}
+        found = {GAUSSIAN: _Reached(case.start), SAMPLE: _Reached(fresh)}
+        found |= {arm.name: _reached(next(outcomes)) for arm in arms}
         bounds = {arm.name: arm.lipschitz for arm in arms}
         for name, outcome in found.items():
             bound = bounds.get(name)
@@ -250,11 +250,11 @@ class Case:
         return ParticleFlow(arm.divergence, self.target, settings, generator=generator)
 
 
-def _outcome(outcome: Outcome) -> _Outcome:
+def _reached(outcome: Outcome) -> _Reached:
     if isinstance(outcome, ParticlesDivergedError):
-        return _Outcome(outcome.particles, diverged=1)
+        return _Reached(outcome.particles, diverged=1)
     energy, speed = float(outcome.kinetic_energy[-1]), float(outcome.max_speed.max())
-    return _Outcome(outcome.particles, 0, energy, speed)
+    return _Reached(outcome.particles, 0, energy, speed)
 
 
 def _key(law: TailLaw) -> int:
@@ -263,7 +263,7 @@ def _key(law: TailLaw) -> int:
 
 
 def _row(
-    name: str, law: TailLaw, seed: int, radii: Array, outcome: _Outcome, bound: float
+    name: str, law: TailLaw, seed: int, radii: Array, outcome: _Reached, bound: float
 ) -> TailRow:
     errors = tail_errors(radii, law.radial_survival, law.radial_quantile)
     kept = math.nan if outcome.diverged else 1.0

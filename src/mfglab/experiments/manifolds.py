@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -152,8 +152,9 @@ def train_otflow(
 ) -> list[Trained]:
     """OT-Flow, which maximises a likelihood that has no bound here."""
     settings = config.proximal
-    solvers = [
-        OtFlow(
+
+    def made(seed: int) -> Solver:
+        return OtFlow(
             data.law.dim,
             width=settings.width,
             depth=settings.depth,
@@ -162,17 +163,17 @@ def train_otflow(
             steps_val=settings.steps,
             generator=stream("weights", seed),
         )
-        for seed in seeds
-    ]
-    return _fit(solvers, data, config, config.otflow_rate, seeds, work)
+
+    return _fit(made, data, config, config.otflow_rate, seeds, work)
 
 
 def train_score(
     data: ManifoldData, config: ManifoldsConfig, seeds: Sequence[int], work: Path
 ) -> list[Trained]:
     """A score model with vector score, sampled by its probability flow."""
-    solvers = [
-        ScoreModel(
+
+    def made(seed: int) -> Solver:
+        return ScoreModel(
             data.law.dim,
             OrnsteinUhlenbeck(),
             potential=False,
@@ -181,13 +182,12 @@ def train_score(
             ode_steps=config.proximal.steps,
             generator=stream("weights", seed),
         )
-        for seed in seeds
-    ]
-    return _fit(solvers, data, config, config.score_rate, seeds, work)
+
+    return _fit(made, data, config, config.score_rate, seeds, work)
 
 
 def _fit(
-    solvers: Sequence[Solver],
+    made: Callable[[int], Solver],
     data: ManifoldData,
     config: ManifoldsConfig,
     rate: float,
@@ -203,6 +203,7 @@ def _fit(
             "val_every": validate,
         }
     )
+    solvers = [made(seed) for seed in seeds]
     train, val = [data.train] * len(seeds), [data.val] * len(seeds)
     try:
         fit_all(solvers, train, val, training, seeds=seeds, folder=work, progress=False)
@@ -211,9 +212,8 @@ def _fit(
         shutil.rmtree(work, ignore_errors=True)  # nothing there is worth continuing
         if len(seeds) == 1:
             return [Trained(solvers[0], stopped=True)]
-        # One is enough to end the training of all; then each has its own.
-        pairs = zip(solvers, seeds, strict=True)
-        return [_fit([solver], data, config, rate, [seed], work)[0] for solver, seed in pairs]
+        # One is enough to end the training of all; then each has its own, from the start.
+        return [_fit(made, data, config, rate, [seed], work)[0] for seed in seeds]
     return [Trained(solver) for solver in solvers]
 
 

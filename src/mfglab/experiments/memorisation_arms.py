@@ -5,7 +5,6 @@ A further generator is one more function and one more entry.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -90,19 +89,19 @@ Arm = Callable[[Sequence[Problem], MemorisationConfig, Path], Found]
 """From problems of one size, the sizes and a folder for unfinished training to outcomes."""
 
 
-def each(one: Callable[[Problem, MemorisationConfig, Path], Iterator[Outcome]]) -> Arm:
+def one_by_one(one: Callable[[Problem, MemorisationConfig, Path], Iterator[Outcome]]) -> Arm:
     """The arm that takes one problem after the other."""
 
-    @functools.wraps(one)
     def arm(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -> Found:
         for problem in problems:
             for outcome in one(problem, config, work):
                 yield problem, outcome
 
+    arm.__doc__ = one.__doc__
     return arm
 
 
-@each
+@one_by_one
 def empirical(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """The score game played for the training points themselves, stopped early (eq. 23)."""
     for i, variance in enumerate(config.empirical_variances):
@@ -110,7 +109,7 @@ def empirical(problem: Problem, config: MemorisationConfig, work: Path) -> Itera
         yield kernel_outcome(law, problem, config, i, setting=f"{variance:g}", variance=variance)
 
 
-@each
+@one_by_one
 def isotropic(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """The same, stopped where validation data are likeliest."""
     variance = select_variance(problem.train, problem.val, config.candidate_variances)
@@ -172,20 +171,20 @@ def _score_outcome(
     return Outcome(samples.double(), float(nll), setting=f"step {step:04d}", step=step)
 
 
-@each
+@one_by_one
 def published(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """The published kernels: score matching on further points, equal weights, floor 0.01."""
     yield _learned(_kernels(problem), problem, config, work, 30)
 
 
-@each
+@one_by_one
 def robust(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """The same kernels trained by the likelihood of those points, which sees each one's mass."""
     model = _kernels(problem, score_weight=0.0, likelihood_weight=1.0)
     yield _learned(model, problem, config, work, 40)
 
 
-@each
+@one_by_one
 def leave_one_out(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
     """Trained by the likelihood of the training points, each without its own kernel.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mfglab.networks.blocks import blockwise
+from mfglab.networks.blocks import blockwise, on_rows
 from mfglab.networks.members import stack
 from mfglab.networks.mlp import linear
 
@@ -82,9 +82,7 @@ class LipschitzNet(nn.Module):
             h = layer(h)
             open_units.append(h > 0)
             h = torch.relu(h)
-        slopes = self._weight(len(self.layers) - 1)
-        rows = x.shape[0] // slopes[..., 0, 0].numel()
-        g = slopes.expand(*slopes.shape[:-2], rows, -1).reshape(x.shape[0], -1)
+        g = on_rows(self._weight(len(self.layers) - 1).squeeze(-2), len(x))
         for k in range(len(open_units) - 1, -1, -1):
             g = blockwise(g * open_units[k], self._weight(k))
         return g
@@ -101,7 +99,11 @@ class LipschitzNet(nn.Module):
             return
         for k in range(len(self.layers)):
             weight = self._weight(k)
-            norm = torch.linalg.matrix_norm(weight, 2) if exact else self._power_step(k)
+            # Of a weight that is not finite there are no singular values; others may be stacked
+            # with it, and it stays what it is.
+            norm = (
+                torch.linalg.matrix_norm(weight.nan_to_num(), 2) if exact else self._power_step(k)
+            )
             weight.mul_((self.bound / norm).clamp(max=1.0)[..., None, None])
 
     @torch.no_grad()

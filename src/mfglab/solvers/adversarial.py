@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mfglab.networks.members import keep_members, stack
+from mfglab.networks.members import NotStackableError, keep_members, stack
 from mfglab.solvers.proximal import ProximalFlow
 
 
@@ -88,21 +88,33 @@ def train_members_adversarially(
         settings: Optimisation settings.
         generators: Source of batches, noise and penalty points of each.
         log_every: Iterations between rows of the histories.
+
+    Raises:
+        ValueError: The flows differ in their settings.
     """
-    game = _Game(solvers, data, settings, generators)
+    for k, solver in enumerate(solvers):
+        if solver.settings != solvers[0].settings:  # they would be ignored
+            raise ValueError(f"flow {k} has other settings than flow 0")
+    try:
+        players = _StackedPlayers(solvers, data, settings, generators)
+    except NotStackableError:  # a deeper potential
+        return [
+            train_adversarially(solver, data, settings, generator, log_every)
+            for solver, generator in zip(solvers, generators, strict=True)
+        ]
     for k in range(settings.iterations):
-        terms = game.play(k)
-        if not game.members:
+        terms = players.play(k)
+        if not players.members:
             break
         if k % log_every == 0 or k == settings.iterations - 1:
-            for row, member in enumerate(game.members):
+            for row, member in enumerate(players.members):
                 values = {name: float(value[row]) for name, value in terms.items()}
-                game.results[member].history.append({"iteration": k, **values})
-    game.write_back()
-    return game.results
+                players.results[member].history.append({"iteration": k, **values})
+    players.write_back()
+    return players.results
 
 
-class _Game:
+class _StackedPlayers:
     # M stacked flows and their optimisers. Row r of everything belongs to solver members[r].
     def __init__(
         self,
@@ -147,6 +159,8 @@ class _Game:
         for name, value in losses.terms.items():
             terms[name] = value.detach().view(len(z), -1).mean(1)
         kept = self._step(self.flow, losses.total.view(len(z), -1).mean(1), k)
+        if not self.members:
+            return terms
         self.critic.decay()
         self.flow.decay()
         return terms if kept is None else {name: value[kept] for name, value in terms.items()}
@@ -175,6 +189,7 @@ class _Game:
             self.members = [self.members[row] for row in rows]
             self.generators = [self.generators[row] for row in rows]
             if not self.members:
+                player.adam.zero_grad()
                 return finite
             keep_members(self.whole, [self.flow.adam, self.critic.adam], torch.tensor(rows))
             for weight, gradient in zip(player.weights, gradients, strict=True):
@@ -198,13 +213,13 @@ class _Player:
     def differentiate(self, losses: Tensor) -> Tensor:
         """Set the gradients of the losses (M,); whether loss and gradient are finite, (M,)."""
         # the gradient of the sum in the weights of a member is that of its own loss
-        gradients = torch.autograd.grad(losses.sum(), self.weights, allow_unused=True)
-        rows = [g.reshape(len(losses), -1) for g in gradients if g is not None]
-        for weight, g in zip(self.weights, gradients, strict=True):
-            weight.grad = g
-        return torch.isfinite(
-            losses.detach() + torch.stack([r.square().sum(1) for r in rows]).sum(0)
-        )
+        self.adam.zero_grad()
+        # Not `weight.grad = torch.autograd.grad(...)`: the fused Adam reads the memory of a
+        # gradient in the order of its weight, which only accumulation sees to.
+        losses.sum().backward(inputs=self.weights)  # type: ignore[no-untyped-call]
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        squares = [g.reshape(len(losses), -1).square().sum(1) for g in gradients]
+        return torch.isfinite(losses.detach() + torch.stack(squares).sum(0))
 
     def decay(self) -> None:
         self.schedule.step()

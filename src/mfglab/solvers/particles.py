@@ -196,8 +196,8 @@ class ParticleFlow:
         self._target_tail = tail.tail_mean(target.norm(dim=1)) if tail else None
 
     @cached_property
-    def _alone(self) -> _Together:
-        return _Together([self])
+    def _alone(self) -> _StackedFlows:
+        return _StackedFlows([self])
 
     def game(self, eps: float = 0.1, horizon: float = 1.0) -> MeanFieldGame:
         """The discounted game whose limit ``eps -> 0`` this flow follows."""
@@ -246,7 +246,7 @@ def run_flows(flows: Sequence[ParticleFlow], starts: Sequence[Tensor]) -> list[O
     and tail. One that diverges leaves the others alone. Up to rounding each goes as by itself.
 
     Args:
-        flows: The flows.
+        flows: The flows, each once; their optimisers start anew.
         starts: Where the particles of each start, (n, d).
 
     Returns:
@@ -259,14 +259,14 @@ def run_flows(flows: Sequence[ParticleFlow], starts: Sequence[Tensor]) -> list[O
         groups.setdefault((alike, flow.functional.divergence, *shapes), []).append(k)
     outcomes: dict[int, Outcome] = {}
     for members in groups.values():
-        together = _Together([flows[k] for k in members])
+        together = _StackedFlows([flows[k] for k in members])
         found = together.run(torch.stack([starts[k] for k in members]))
         outcomes |= zip(members, found, strict=True)
     return [outcomes[k] for k in range(len(flows))]
 
 
-class _Together:
-    """M flows of one shape; their own discriminators share memory with the stacked one.
+class _StackedFlows:
+    """M flows of one shape, of which those that diverge are taken out.
 
     Args:
         flows: The flows. They agree in all settings but L, time steps and tail.
@@ -274,6 +274,7 @@ class _Together:
 
     def __init__(self, flows: Sequence[ParticleFlow]) -> None:
         self.flows = list(flows)
+        self.members = list(range(len(flows)))  # of the flows still running, by their rows
         self.settings = flows[0].settings
         self.divergence = flows[0].functional.divergence
         nets = [flow.discriminator for flow in flows]
@@ -281,8 +282,6 @@ class _Together:
         self.net = nets[0] if len(nets) == 1 else cast(LipschitzNet, stack(nets[0], nets))
         self.target = torch.stack([flow.target for flow in flows])
         self._adam = self._new_adam()
-        if len(nets) > 1:
-            self._share()
 
     def ascend(self, x: Tensor, steps: int) -> Tensor:
         """Improve the discriminators on particles ``x`` (M, n, d); the last dual values (M,).
@@ -303,39 +302,39 @@ class _Together:
             start: Positions at time 0.
             watch: Called after each step with its number and the positions of flows still running.
         """
-        settings, every = self.settings, list(self.flows)
-        ended: dict[ParticleFlow, Outcome] = {}
-        x, trace = start.clone(), start.new_zeros(0, 3, len(every))
+        settings, outcomes = self.settings, dict[int, Outcome]()
+        x, trace = start.clone(), list[Tensor]()
         for k in range(settings.steps):
             self._start_ascent()
             left = settings.first_ascent_steps if k == 0 else settings.ascent_steps
             values, left = self._climb(x, left)
             while not bool((finite := values.isfinite()).all()):
-                ended |= self._diverged(k, x, ~finite)
-                x, trace = x[finite], trace[..., finite]
-                if not self.flows:
-                    return [ended[flow] for flow in every]
+                outcomes |= self._diverged(k, x, ~finite)
+                x, trace = x[finite], [row[:, finite] for row in trace]
+                if not self.members:
+                    return [outcomes[member] for member in sorted(outcomes)]
                 values, left = self._climb(x, left)
             # The ascent follows an estimate of the norms; the velocity must obey the bound.
             self.net.project(exact=True)
             h = x.new_tensor([flow.settings.step_at(k) for flow in self.flows])[:, None, None]
             v = self.velocity(x)
             squares = v.square().sum(2)
-            now = torch.stack([values, squares.mean(1), squares.amax(1)])
-            trace = torch.cat([trace, now[None]])
+            trace.append(torch.stack([values, squares.mean(1), squares.amax(1)]))
             moved = x + h * self._increment(x, v, h)
             within = moved.abs().amax((1, 2)) <= settings.bound  # NaN is not
             if not bool(within.all()):
-                ended |= self._diverged(k, x, ~within)
-                moved, trace = moved[within], trace[..., within]
-                if not self.flows:
-                    return [ended[flow] for flow in every]
+                outcomes |= self._diverged(k, x, ~within)
+                moved, trace = moved[within], [row[:, within] for row in trace]
+                if not self.members:
+                    return [outcomes[member] for member in sorted(outcomes)]
             x = moved
             if watch is not None:
                 watch(k, x)
-        for row, flow in enumerate(self.flows):
-            ended[flow] = _finished(flow, x[row], trace[..., row].double())
-        return [ended[flow] for flow in every]
+        self._write_back()
+        numbers = torch.stack(trace).double()
+        for row, (member, flow) in enumerate(zip(self.members, self.flows, strict=True)):
+            outcomes[member] = _finished(flow, x[row], numbers[..., row])
+        return [outcomes[member] for member in sorted(outcomes)]
 
     def velocity(self, x: Tensor) -> Tensor:
         """``-grad phi`` at ``x`` (M, n, d), each by its own discriminator."""
@@ -369,25 +368,30 @@ class _Together:
         rate = self.settings.learning_rate
         return torch.optim.Adam(self.net.parameters(), lr=rate, fused=True)
 
-    def _diverged(self, k: int, x: Tensor, bad: Tensor) -> dict[ParticleFlow, Outcome]:
-        # Those flows end here, with weights that they then share with nobody.
-        kept = (~bad).nonzero()[:, 0]
-        errors: dict[ParticleFlow, Outcome] = {
-            self.flows[row]: ParticlesDivergedError(k, self.settings.bound, x[row].clone())
+    def _diverged(self, k: int, x: Tensor, bad: Tensor) -> dict[int, Outcome]:
+        # Those flows end here, with the weights they have.
+        self._write_back()
+        errors: dict[int, Outcome] = {
+            self.members[row]: ParticlesDivergedError(k, self.settings.bound, x[row].clone())
             for row in bad.nonzero()[:, 0].tolist()
         }
+        kept = (~bad).nonzero()[:, 0]
         self.flows = [self.flows[row] for row in kept.tolist()]
+        self.members = [self.members[row] for row in kept.tolist()]
         self.target = self.target[kept]
-        if self.flows:
+        if self.members:
             keep_members(self.net, [self._adam], kept)
-            self._share()
         return errors
 
-    def _share(self) -> None:
-        own = dict(self.net.named_parameters())
+    @torch.no_grad()
+    def _write_back(self) -> None:
+        # Weights and vectors of the power iteration to the discriminators of the flows.
+        own = dict(self.net.named_parameters()) | dict(self.net.named_buffers())
         for row, flow in enumerate(self.flows):
-            for name, parameter in flow.discriminator.named_parameters():
-                parameter.data = own[name].data[row]
+            net = flow.discriminator
+            if net is not self.net:
+                for name, value in [*net.named_parameters(), *net.named_buffers()]:
+                    value.copy_(own[name][row])
 
     def _increment(self, x: Tensor, v: Tensor, h: Tensor) -> Tensor:
         if self.settings.heun:

@@ -102,6 +102,12 @@ class ProximalFlow(Solver):
         self.method = method
         self.source = StandardNormal(dim)
 
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """What flows that are trained together have in common."""
+        costs = (self.kinetic_weight, self.kinetic, self.lipschitz, self.penalty, self.hjb_weight)
+        return (type(self), self.dim, *costs, self.steps, self.method)
+
     # -- the flow ----------------------------------------------------------------------------
 
     def value(self, t: Tensor, x: Tensor) -> Tensor:
