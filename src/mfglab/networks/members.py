@@ -94,7 +94,8 @@ def keep_members(
     """Take all but some members out of a stacked module, and out of the state of its optimisers.
 
     Args:
-        whole: The stacked module; all of its parameters and buffers have a first axis of members.
+        whole: The stacked module. All of its parameters and buffers have a first axis of members,
+            which is more than :func:`stack` promises of buffers.
         optimizers: Optimisers of its parameters.
         rows: Indices of the members that stay.
     """

@@ -166,6 +166,7 @@ def summarise(records: Iterable[Record], copies: Iterable[Copy]) -> dict[str, An
         "records": len(records),
         "rules": rules,
         "seeds": config.get("seeds", []),
+        "seeds_of_transformers": config.get("depth_seeds", []),
     }
 
 

@@ -24,8 +24,8 @@ class Loss:
     """A training objective and its named parts.
 
     Args:
-        total: The scalar that is minimised.
-        terms: Detached scalars by name, for logging; they are not required to sum to ``total``.
+        total: The scalar that is minimised; of M stacked solvers one for each, shape (M,).
+        terms: Detached parts of that shape by name, for logging; they need not sum to ``total``.
     """
 
     total: Tensor

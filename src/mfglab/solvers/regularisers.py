@@ -49,7 +49,7 @@ class Penalty:
 
 
 class Regulariser(ABC):
-    """A penalty that vanishes at the exact score.
+    """A penalty that vanishes at the exact score; a mean over points, each looked at by itself.
 
     Attributes:
         name: Name of the term in training histories.
@@ -204,6 +204,7 @@ class IncrementMismatch(Regulariser):
         sigma2, h = model.process.diffusion(s).square(), self._duration(model.process, points)
         shock = noise * (sigma2 * h).sqrt()[:, None]
         ends = y + h[:, None] * (c[:, None] * y + control) + shock
+        # One call for each draw: the points of stacked models must stay in blocks.
         after = torch.stack([model.psi(s - h, end) for end in ends])
         # -dU of Ito's formula, with psi = -U and f = c y
         drift = (control * gradient).sum(1) - 0.5 * sigma2 * gradient.square().sum(1)
