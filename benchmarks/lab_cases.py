@@ -26,7 +26,8 @@ from mfglab.games.dynamics import OrnsteinUhlenbeck
 from mfglab.networks.lipschitz import LipschitzNet
 from mfglab.solvers.adversarial import AdversarialSettings, train_adversarially
 from mfglab.solvers.base import Solver
-from mfglab.solvers.particles import ParticleFlow, ParticleSettings
+from mfglab.solvers.particle_settings import ParticleSettings
+from mfglab.solvers.particles import ParticleFlow
 from mfglab.solvers.proximal import ProximalFlow
 from mfglab.solvers.regularisers import HjbResidual
 from mfglab.solvers.score import ScoreModel

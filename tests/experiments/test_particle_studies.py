@@ -12,7 +12,7 @@ import torch
 from mfglab.config import GpaConfig, HeavyTailsConfig
 from mfglab.experiments import gpa, heavy_tails
 from mfglab.experiments.gradient_flow_limit import gradient_flow_limit
-from mfglab.solvers.particles import ParticleSettings
+from mfglab.solvers.particle_settings import ParticleSettings
 
 GPA = GpaConfig.model_validate({"points": 16, "lipschitz": [None, 1.0], "training": {"steps": 4}})
 TAILS = HeavyTailsConfig.model_validate({"points": 40, "dofs": [1.0], "training": {"steps": 4}})

@@ -6,13 +6,8 @@ import pytest
 import torch
 
 from mfglab.games.divergences import KL, Alpha
-from mfglab.solvers.particles import (
-    ParticleFlow,
-    ParticlesDivergedError,
-    ParticleSettings,
-    TailCorrection,
-    run_flows,
-)
+from mfglab.solvers.particle_settings import ParticleSettings, TailCorrection
+from mfglab.solvers.particles import ParticleFlow, ParticlesDivergedError, run_flows
 
 
 def normal(n, dim, seed):

@@ -16,13 +16,8 @@ from mfglab.games.densities import GaussianMixture
 from mfglab.games.divergences import KL
 from mfglab.metrics.memorisation import nearest_points
 from mfglab.metrics.wasserstein import transport_distances
-from mfglab.solvers.particles import (
-    Outcome,
-    ParticleFlow,
-    ParticleRun,
-    ParticleSettings,
-    run_flows,
-)
+from mfglab.solvers.particle_settings import ParticleSettings
+from mfglab.solvers.particles import Outcome, ParticleFlow, ParticleRun, run_flows
 from mfglab.training.seeds import stream
 
 Points = NDArray[np.float64]

@@ -15,13 +15,8 @@ from mfglab.datasets.heavy_tails import StudentT
 from mfglab.experiments.gpa import settings_of
 from mfglab.games.divergences import KL, Alpha, FDivergence
 from mfglab.metrics.tails import empirical_survival, tail_errors
-from mfglab.solvers.particles import (
-    Outcome,
-    ParticleFlow,
-    ParticlesDivergedError,
-    TailCorrection,
-    run_flows,
-)
+from mfglab.solvers.particle_settings import TailCorrection
+from mfglab.solvers.particles import Outcome, ParticleFlow, ParticlesDivergedError, run_flows
 from mfglab.training.seeds import stream
 
 Array = NDArray[np.float64]

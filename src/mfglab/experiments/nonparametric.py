@@ -16,12 +16,8 @@ from torch import Tensor, nn
 from mfglab.config import TrainingConfig
 from mfglab.games.closed_forms.kernel_density import select_variance
 from mfglab.games.divergences import KL
-from mfglab.solvers.particles import (
-    ParticleFlow,
-    ParticlesDivergedError,
-    ParticleSettings,
-    run_flows,
-)
+from mfglab.solvers.particle_settings import ParticleSettings
+from mfglab.solvers.particles import ParticleFlow, ParticlesDivergedError, run_flows
 from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.fit import fit
 from mfglab.training.seeds import stream
