@@ -67,7 +67,6 @@ def make_reference(
     largest: int = LARGEST,
     *,
     partial: bool = False,
-    claims: Path = CLAIMS,
 ) -> list[Path]:
     """Copy the ledger, tables, figures and cost of a run, with a summary of its provenance.
 
@@ -80,7 +79,6 @@ def make_reference(
         largest: Bytes that one file may have.
         partial: Whether some targets alone were run, so that there need be no ledger. Then claims
             are judged here, as far as the run has their tables.
-        claims: File of the claims, for that.
 
     Returns:
         The files written, sorted.
@@ -101,7 +99,7 @@ def make_reference(
             shutil.copyfile(copy.source, target)
         names = [copy.name for copy in copies]
         if partial and _LEDGER not in names:
-            names += _judge_partly(load_claims(claims), temporary, config["profile"])
+            names += _judge_partly(load_claims(CLAIMS), temporary, config["profile"])
         write_text(temporary / SUMMARY, canonical_json(summary))
         _replace_folder(temporary, destination)
     finally:
