@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
@@ -111,12 +112,12 @@ def test_checkpointing_gives_identical_gradients():
     again = torch.autograd.grad(objective(net, x0, checkpoint=True), parameters)
     assert all(torch.equal(a, b) for a, b in zip(plain, again, strict=True))
     assert max(g.abs().max() for g in plain) > 0
-    for steps in (1, 2, 5, 6):
-        plain, halves = (
+    for steps, states in itertools.product((1, 2, 5, 6, 11), (2, 3, 20)):
+        plain, few = (
             torch.autograd.grad(objective(net, x0, steps, checkpoint=how), parameters)
-            for how in (False, "halves")
+            for how in (False, states)
         )
-        for ours, theirs in zip(halves, plain, strict=True):  # costs are added up in another order
+        for ours, theirs in zip(few, plain, strict=True):  # costs are added up in another order
             torch.testing.assert_close(ours, theirs, rtol=1e-13, atol=1e-14)
 
 
@@ -146,12 +147,52 @@ def test_checkpointing_keeps_only_the_states():
     assert plain > 10 * per_step
 
 
-def test_checkpointing_by_halves_keeps_a_state_a_halving():
-    states = 8 * 2
-    kept = [saved_numbers(2**k, "halves") for k in range(7)]
-    growth = [after - before for before, after in itertools.pairwise(kept)]
-    assert growth == [states] * 6
-    assert saved_numbers(64, True) - saved_numbers(32, True) == 32 * states
+def test_checkpointing_with_a_number_keeps_so_many_states_and_the_one_at_work():
+    state = 8 * 2
+    one = saved_numbers(1, True)
+    for steps, states in itertools.product((5, 12, 40), (2, 3, 4)):
+        assert saved_numbers(steps, states) - one == states * state
+    assert saved_numbers(40, True) - one == 39 * state
+
+
+def evaluations(steps, checkpoint):
+    """How often the field is evaluated in a gradient of Euler's method."""
+    count = 0
+    x0 = torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
+
+    def field(t, x):
+        nonlocal count
+        count += 1
+        return Rates(x.tanh(), x.square())
+
+    run = integrate(field, x0, 0.0, 1.0, steps, EULER, checkpoint=checkpoint)
+    (run.x.sum() + run.costs.sum()).backward()
+    return count
+
+
+@functools.cache
+def least_repetitions(steps, states):
+    """Least number of steps taken without keeping what they computed, by dynamic programming."""
+    if steps == 1:
+        return 0
+    if states == 1:
+        return steps * (steps - 1) // 2
+    return min(
+        m + least_repetitions(m, states) + least_repetitions(steps - m, states - 1)
+        for m in range(1, steps)
+    )
+
+
+@pytest.mark.parametrize("states", [2, 3, 4, 6, 30])
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 10, 20, 31])
+def test_few_states_cost_the_least_work(steps, states):
+    # each step once more with all that it keeps, and the last one once before that is known
+    assert evaluations(steps, states) == least_repetitions(steps, states) + steps + 1
+
+
+def test_checkpointing_with_one_state_is_refused():
+    with pytest.raises(ValueError, match="a number from 2, got 1"):
+        integrate(lambda t, x: Rates(-x), torch.ones(1, 1), 0.0, 1.0, 4, checkpoint=1)
 
 
 def test_taylor_remainder_of_the_gradient_is_second_order():

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mfglab.config.base import Section
+from mfglab.config.base import Checkpoint, Section
 from mfglab.config.processes import ProcessConfig
 from mfglab.config.score_terms import (
     DenoisingConfig,
@@ -25,11 +25,7 @@ class FlowBase(Section):
     terminal_weight: float = Field(
         1.0, gt=0, description="Weight alpha_C of the terminal cost KL(rho_1 || N(0, I))."
     )
-    checkpoint: Literal[False, True, "halves"] = Field(
-        False,
-        description="Recompute steps in the backward pass: memory of one step and a state a step; "
-        "with `halves` of a state a halving of the steps, at more recomputation.",
-    )
+    checkpoint: Checkpoint = False
 
 
 class CnfConfig(FlowBase):

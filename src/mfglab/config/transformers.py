@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from mfglab.config.base import Section
+from mfglab.config.base import Checkpoint, Section
 from mfglab.config.tasks import FORMS, TaskDataConfig
 from mfglab.config.training import TrainingConfig
 from mfglab.config.tree import explain, merge
@@ -108,11 +108,7 @@ class DepthConfig(Section):
         description="Running cost: mean of the squared velocity (released code) or half its sum "
         "(paper).",
     )
-    checkpoint: Literal[False, True, "halves"] = Field(
-        False,
-        description="Recompute steps in the backward pass: memory of one step and a state a step; "
-        "with `halves` of a state a halving of the steps, at more recomputation.",
-    )
+    checkpoint: Checkpoint = False
 
 
 class DepthRunConfig(Section):

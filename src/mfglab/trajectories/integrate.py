@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from math import comb
 
 import torch
 from torch import Tensor
@@ -41,8 +41,9 @@ class Rates:
 Field = Callable[[Tensor, Tensor], Rates]
 """Maps a scalar time tensor and points (n, ...) to :class:`Rates`."""
 
-Checkpointing = Literal[False, True, "halves"]
-"""What is kept for the backward pass, see :func:`integrate`."""
+Checkpointing = bool | int
+"""What is kept for the backward pass: all, a state a step, or so many states; see
+:func:`integrate`."""
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,33 @@ def _step(
 Advance = Callable[[tuple[Tensor, ...], Tensor], tuple[Tensor, Tensor | None]]
 
 
-def _by_halves(
-    advance: Advance, times: list[tuple[Tensor, ...]], x: Tensor
+def _first_part(steps: int, states: int) -> int:
+    """Steps before the second state, where ``states`` in all make least work of ``steps``.
+
+    The optimal schedule of Griewank and Walther (ACM Trans. Math. Softw. 26, 2000): with r
+    repetitions of no step exceeded, ``states`` states reach over ``C(states + r, r)`` steps.
+    """
+    r = next(r for r in range(steps) if comb(states + r, r) >= steps)
+    least = comb(states + r - 2, states) if r > 1 else 1
+    return max(least, steps - comb(states - 1 + r, r))
+
+
+def _with_few_states(
+    advance: Advance, states: int, times: list[tuple[Tensor, ...]], x: Tensor
 ) -> tuple[Tensor, Tensor | None]:
-    # The first half is forgotten and taken again when its turn comes, by the same rule.
-    if len(times) == 1:
-        end, costs = recompute(advance, times[0], x, use_reentrant=False)
-        return end, costs
-    middle = len(times) // 2
-    first = partial(_by_halves, advance, times[:middle])
-    x, before = recompute(first, x, use_reentrant=False)
-    x, after = _by_halves(advance, times[middle:], x)
-    return x, after if before is None else before + after
+    # The first part is forgotten and taken again when its turn comes, by the same rule; all states
+    # but the one it starts from are free again by then.
+    total: Tensor | None = None
+    while True:
+        m = _first_part(len(times), states) if len(times) > 1 else 1
+        part = partial(_with_few_states, advance, states, times[:m])
+        run = partial(advance, times[0]) if m == 1 else part
+        x, costs = recompute(run, x, use_reentrant=False)
+        if costs is not None:
+            total = costs if total is None else total + costs
+        if m == len(times):
+            return x, total
+        times, states = times[m:], max(1, states - 1)
 
 
 def _stage_times(
@@ -135,15 +151,16 @@ def integrate(
         steps: Number of steps.
         method: Runge-Kutta method.
         checkpoint: For the backward pass keep one state a step and evaluate the field again there,
-            instead of keeping everything the field computed. ``"halves"`` keeps as many states as
-            the steps can be halved, and evaluates the field again about half as often.
-        keep_path: Store the points of the whole grid; then ``"halves"`` saves no more than True.
+            instead of keeping everything the field computed. A number from 2 keeps so many states
+            whatever the steps, and evaluates the field more often, as often as it must.
+        keep_path: Store the points of the whole grid; then a number saves no more than True.
 
     Returns:
         End points, costs (signed dt, see the module text), grid, path.
 
     Raises:
-        ValueError: ``steps`` is not positive or ``x0`` is not floating point.
+        ValueError: ``steps`` is not positive, ``x0`` is not floating point, or ``checkpoint`` is a
+            number below 2.
 
     Example:
         >>> run = integrate(lambda t, x: Rates(-x), torch.ones(1, 1), 0.0, 1.0, steps=20)
@@ -154,14 +171,17 @@ def integrate(
         raise ValueError(f"the number of steps must be positive, got {steps!r}")
     if not x0.is_floating_point():
         raise ValueError(f"points to integrate must be floating point, got {x0.dtype}")
+    few = not isinstance(checkpoint, bool)
+    if few and checkpoint < 2:
+        raise ValueError(f"checkpoint must be False, True or a number from 2, got {checkpoint!r}")
     h = (t1 - t0) / steps
     advance = partial(_step, field, method, h)
     recomputing = bool(checkpoint) and torch.is_grad_enabled()
     x, costs = x0, None
     path = [x0]
     grid = _stage_times(method, t0, h, steps, x0)
-    if checkpoint == "halves" and recomputing and not keep_path:
-        x, costs = _by_halves(advance, grid, x0)
+    if few and recomputing and not keep_path:
+        x, costs = _with_few_states(advance, checkpoint, grid, x0)
         grid = []
     for times in grid:
         if recomputing:
