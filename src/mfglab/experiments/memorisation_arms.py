@@ -19,6 +19,7 @@ from mfglab.experiments.nonparametric import fit_particles
 from mfglab.games.closed_forms.kernel_density import KernelMixture, select_variance
 from mfglab.games.dynamics import OrnsteinUhlenbeck
 from mfglab.metrics.wasserstein import transport_distances
+from mfglab.networks.members import member_state
 from mfglab.solvers.base import stacked
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
@@ -156,9 +157,8 @@ def score(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -
         adam.step()
         decay.step()
         if step in config.score_checkpoints:
-            state = whole.state_dict()
             for k, (problem, model) in enumerate(zip(problems, models, strict=True)):
-                model.load_state_dict({name: value[k] for name, value in state.items()})
+                model.load_state_dict(member_state(whole, k))
                 yield problem, _score_outcome(model, problem, config, step)
 
 

@@ -88,6 +88,16 @@ def _stack_potential(first: PotentialNet, modules: Sequence[PotentialNet]) -> nn
     return whole
 
 
+def member_state(whole: nn.Module, row: int) -> dict[str, Tensor]:
+    """State of one member of a stacked module, as its own module loads it.
+
+    Args:
+        whole: The stacked module. All that it saves has a first axis of members.
+        row: Index of the member.
+    """
+    return {name: value[row] for name, value in whole.state_dict().items()}
+
+
 def keep_members(
     whole: nn.Module, optimizers: Sequence[torch.optim.Optimizer], rows: Tensor
 ) -> None:

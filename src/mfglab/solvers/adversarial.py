@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mfglab.networks.members import NotStackableError, keep_members, stack
+from mfglab.networks.members import NotStackableError, keep_members, member_state, stack
 from mfglab.solvers.proximal import ProximalFlow
 
 
@@ -169,10 +169,8 @@ class _StackedPlayers:
         """Give the solvers that are left their weights."""
         if len(self.solvers) == 1:
             return
-        state = self.whole.state_dict()
         for row, member in enumerate(self.members):
-            weights = {name: value[row] for name, value in state.items()}
-            self.solvers[member].load_state_dict(weights)
+            self.solvers[member].load_state_dict(member_state(self.whole, row))
 
     def _step(self, player: _Player, losses: Tensor, k: int) -> Tensor | None:
         # Members without a finite step end here, with the weights they have: then which rows stay.

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mfglab.config import TrainingConfig
+from mfglab.networks.members import member_state
 from mfglab.solvers.base import PointwiseSolver, stacked
 from mfglab.training.batches import Batches
 from mfglab.training.fingerprint import Fingerprint
@@ -126,8 +127,8 @@ class MembersModule(SolverModule[Tensor]):
 
     def member_weights(self, member: int) -> dict[str, Tensor]:
         """A copy of the weights of one member that are validated, as its own state dictionary."""
-        state = self.evaluated.state_dict()
-        return {name: value[member].cpu().clone() for name, value in state.items()}
+        state = member_state(self.evaluated, member)
+        return {name: value.cpu().clone() for name, value in state.items()}
 
     def _step(self, batch: Tensor) -> None:
         whole = self.solver
