@@ -141,14 +141,11 @@ class MembersModule(SolverModule[Tensor]):
         # the gradient of the sum in the weights of a member is that of its own loss
         total = losses.sum()
         self._require_finite(total, losses.detach(), found.mean().terms)
-        for name, value in {"loss": found.total, **found.terms}.items():
-            mean = value.detach().view(len(self.seeds), -1).mean(1)
-            self._sums[name] = self._sums[name] + mean if name in self._sums else mean
-        self._batches += 1
+        terms = {"loss": found.total, **found.terms}
+        members = len(self.seeds)
+        self._add_to_means({k: v.detach().view(members, -1).mean(1) for k, v in terms.items()})
         total.backward()  # type: ignore[no-untyped-call]
         self._descend(optimizer)
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.solver)
 
     def _clip(self, norm: float) -> None:
         gradients = [p.grad for p in self.solver.parameters() if p.grad is not None]

@@ -105,14 +105,15 @@ class SolverModule(pl.LightningModule, Generic[BatchT]):
             share = batch if parts == 1 else rows(batch, slice(part * size, (part + 1) * size))
             loss = self.solver.loss(share, self._noise)
             self._require_finite(loss.total, loss.total, loss.terms)
-            for name, value in {"loss": loss.total.detach(), **loss.terms}.items():
-                self._sums[name] = self._sums[name] + value if name in self._sums else value
-            self._batches += 1
+            self._add_to_means({"loss": loss.total.detach(), **loss.terms})
             share_of_loss = loss.total if parts == 1 else loss.total / parts
             share_of_loss.backward()  # type: ignore[no-untyped-call]
         self._descend(optimizer)
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.solver)
+
+    def _add_to_means(self, terms: dict[str, Tensor]) -> None:
+        for name, value in terms.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._batches += 1
 
     def _descend(self, optimizer: LightningOptimizer) -> None:
         scheduler = self.lr_schedulers()
@@ -121,6 +122,8 @@ class SolverModule(pl.LightningModule, Generic[BatchT]):
             self._clip(self.training_config.gradient_clip)
         optimizer.step()
         scheduler.step()
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.solver)
 
     def _clip(self, norm: float) -> None:
         nn.utils.clip_grad_norm_(self.solver.parameters(), norm)
