@@ -19,7 +19,6 @@ from mfglab.experiments.nonparametric import fit_particles
 from mfglab.games.closed_forms.kernel_density import KernelMixture, select_variance
 from mfglab.games.dynamics import OrnsteinUhlenbeck
 from mfglab.metrics.wasserstein import transport_distances
-from mfglab.networks.members import member_state
 from mfglab.solvers.base import stacked
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
@@ -158,7 +157,7 @@ def score(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -
         decay.step()
         if step in config.score_checkpoints:
             for k, (problem, model) in enumerate(zip(problems, models, strict=True)):
-                model.load_state_dict(member_state(whole, k))
+                model.load_state_dict(whole.member_state(k))
                 yield problem, _score_outcome(model, problem, config, step)
 
 

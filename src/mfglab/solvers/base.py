@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mfglab.games.game import MeanFieldGame
-from mfglab.networks.members import stack
+from mfglab.networks.members import member_state, stack
 from mfglab.trajectories.integrate import Trajectory
 
 
@@ -161,6 +161,10 @@ class PointwiseSolver(Solver):
     @abstractmethod
     def validation_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """What each point adds to the validation loss of its member, shape (M n,)."""
+
+    def member_state(self, member: int) -> dict[str, Tensor]:
+        """Of a stacked solver: the state of one member, as its own solver loads it."""
+        return member_state(self, member)
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
         """Objective on a batch ``x`` (n, d) of data."""

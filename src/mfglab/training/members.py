@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mfglab.config import TrainingConfig
-from mfglab.networks.members import member_state
 from mfglab.solvers.base import PointwiseSolver, stacked
 from mfglab.training.batches import Batches
 from mfglab.training.fingerprint import Fingerprint
@@ -127,8 +126,9 @@ class MembersModule(SolverModule[Tensor]):
 
     def member_weights(self, member: int) -> dict[str, Tensor]:
         """A copy of the weights of one member that are validated, as its own state dictionary."""
-        state = member_state(self.evaluated, member)
-        return {name: value.cpu().clone() for name, value in state.items()}
+        whole = self.evaluated
+        assert isinstance(whole, PointwiseSolver)
+        return {name: x.cpu().clone() for name, x in whole.member_state(member).items()}
 
     def _step(self, batch: Tensor) -> None:
         whole = self.solver
