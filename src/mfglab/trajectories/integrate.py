@@ -95,8 +95,8 @@ Advance = Callable[[tuple[Tensor, ...], Tensor], tuple[Tensor, Tensor | None]]
 def _first_part(steps: int, states: int) -> int:
     """Steps before the second state, where ``states`` in all make least work of ``steps``.
 
-    The optimal schedule of Griewank and Walther (ACM Trans. Math. Softw. 26, 2000): with r
-    repetitions of no step exceeded, ``states`` states reach over ``C(states + r, r)`` steps.
+    The optimal schedule of Griewank and Walther (ACM Trans. Math. Softw. 26, 2000): where no step
+    is repeated more than r times, ``states`` states reach over ``C(states + r, r)`` steps.
     """
     r = next(r for r in range(steps) if comb(states + r, r) >= steps)
     least = comb(states + r - 2, states) if r > 1 else 1
@@ -152,7 +152,7 @@ def integrate(
         method: Runge-Kutta method.
         checkpoint: For the backward pass keep one state a step and evaluate the field again there,
             instead of keeping everything the field computed. A number from 2 keeps so many states
-            whatever the steps, and evaluates the field more often, as often as it must.
+            whatever the steps, and evaluates the field again as seldom as they allow.
         keep_path: Store the points of the whole grid; then a number saves no more than True.
 
     Returns:
