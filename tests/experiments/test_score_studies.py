@@ -106,7 +106,11 @@ def test_data_efficiency_has_a_row_an_arm_and_a_seed_fixes_it():
     same = runs[runs["arm"] == "hjb_sgm"].reset_index(drop=True)
     pd.testing.assert_frame_equal(same, again)
     with figure_style():
-        assert len(error_curves(runs).axes) == 6
+        axes = error_curves(runs).axes
+    assert len(axes) == 6
+    # the density of moons is not known: its likelihood is drawn, not the excess, and no score error
+    assert [panel.axison for panel in axes] == [True, True, True, False, True, True]
+    assert [axes[k].get_ylabel() for k in (1, 4)] == ["NLL over exact density, nats", "NLL, nats"]
 
 
 def test_an_unknown_arm_is_refused():

@@ -21,9 +21,10 @@ TITLES = {
     "gpa": "particles (GPA)",
 }
 #: Metric to its label, and whether its axis is logarithmic: excess likelihood may be negative.
-_METRICS = {
+_LABELS = {
     "score_error": (r"score error $E\,v|s_\theta-\nabla\log\eta|^2$", True),
     "nll_excess": ("NLL over exact density, nats", False),
+    "nll": ("NLL, nats", False),
     "w2_ratio": ("W2 to held-out points / sampling floor", True),
 }
 
@@ -31,16 +32,17 @@ _METRICS = {
 def error_curves(runs: pd.DataFrame) -> Figure:
     """A row a law, a column a metric, over N: means over seeds with 95% intervals.
 
-    Means are geometric where the axis is logarithmic.
+    Means are geometric where the axis is logarithmic. A law whose density is not known has its
+    likelihood in place of the excess, and no score error.
 
     Args:
         runs: Columns ``arm``, ``law``, ``n_train``, ``seed`` and the metrics, NaN where a metric
-            is not defined.
+            is not defined: ``score_error``, ``nll_excess``, ``nll``, ``w2_ratio``.
     """
     laws = sorted(runs["law"].unique())
     figure, grid = plt.subplots(
         len(laws),
-        len(_METRICS),
+        3,
         figsize=(9.6, 2.9 * len(laws) + 0.5),
         squeeze=False,
         layout="constrained",
@@ -48,7 +50,13 @@ def error_curves(runs: pd.DataFrame) -> Figure:
     colours = colours_of(sorted(runs["arm"].unique()))
     for row, law in zip(grid, laws, strict=True):
         part = runs[runs["law"] == law]
-        for axes, (metric, (label, logarithmic)) in zip(row, _METRICS.items(), strict=True):
+        excess = "nll" if part["nll_excess"].isna().all() else "nll_excess"
+        for axes, metric in zip(row, ("score_error", excess, "w2_ratio"), strict=True):
+            if part[metric].isna().all():
+                axes.set_axis_off()
+                axes.text(0.5, 0.5, "exact score unknown", ha="center", transform=axes.transAxes)
+                continue
+            label, logarithmic = _LABELS[metric]
             for arm, colour in colours.items():
                 _curve(axes, part[part["arm"] == arm], metric, colour, logarithmic)
             _scales(axes, sorted(part["n_train"].unique()), logarithmic)

@@ -115,5 +115,6 @@ def _refinement(
     axes.invert_xaxis()
     axes.set_xlabel(f"time step dt in sampling (training: 1/{steps})")
     axes.set_ylabel("W2²/2 to test data (squared units of the data)")
-    axes.set_title("median and single seeds")
+    law, _, dim = str(runs["manifold"].iloc[0]).rpartition("_")
+    axes.set_title(f"{law} in {dim} dimensions: median and single seeds")
     axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
