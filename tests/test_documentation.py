@@ -75,6 +75,11 @@ def make_variables():
     return set(re.findall(r"^([A-Z_]+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
+def rule_names():
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    return set(re.findall(r"^\s*rule (\w+):", rules, re.MULTILINE))
+
+
 def generated_pictures():
     """Pictures that the reference command copies: figures of the workflow and that of claims."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
@@ -158,6 +163,8 @@ def snakemake_call(words):
             files.append(next(rest))
         elif word == "--profile":
             profile = next(rest)
+        elif word == "--omit-from":  # takes all that follows
+            assert set(left := list(rest)) <= rule_names(), f"no rules: {left}"
         else:
             assert not word.startswith("-"), f"option {word} is not known to this test"
             targets.append(word)
@@ -171,7 +178,14 @@ def test_command_exists(words):
 
 @pytest.mark.parametrize(
     "command",
-    ["make nothing", "python -m mfglab nothing", "python -m mfglab audit --nothing", "rm -rf data"],
+    [
+        "make nothing",
+        "python -m mfglab nothing",
+        "python -m mfglab audit --nothing",
+        "snakemake all --nothing",
+        "snakemake all --omit-from nothing",
+        "rm -rf data",
+    ],
 )
 def test_a_wrong_command_is_noticed(command):
     with pytest.raises((AssertionError, SystemExit)):
