@@ -31,7 +31,11 @@ def without_times(record):
     """A record without the hashes of files that hold wall times, and so without its own."""
     kept = {key: value for key, value in record.items() if key != "record_sha256"}
     for key in ("inputs", "outputs"):
-        times = [path for path in record[key] if re.search(r"timing\.json$|cost\.tsv$", path)]
+        times = [
+            path
+            for path in record[key]
+            if re.search(r"timing\.json$|(cost|time_to_quality)\.tsv$", path)
+        ]
         kept[key] = record[key] | dict.fromkeys(times, "a time")
     return kept
 

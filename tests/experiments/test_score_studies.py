@@ -10,7 +10,12 @@ import pytest
 import torch
 
 from mfglab.config import DataEfficiencyConfig, HjbScoreConfig
-from mfglab.experiments.data_efficiency import run_data_efficiency, sample_factors
+from mfglab.experiments.data_efficiency import (
+    run_data_efficiency,
+    run_time_to_quality,
+    sample_factors,
+    time_to_quality,
+)
 from mfglab.experiments.efficiency_arms import ARMS
 from mfglab.experiments.hjb_score import arms, regulariser, run_hjb_score, study_law
 from mfglab.experiments.score_fits import COST_RATIO, median_residual, score_error
@@ -111,6 +116,41 @@ def test_data_efficiency_has_a_row_an_arm_and_a_seed_fixes_it():
     # the density of moons is not known: its likelihood is drawn, not the excess, and no score error
     assert [panel.axison for panel in axes] == [True, True, True, False, True, True]
     assert [axes[k].get_ylabel() for k in (1, 4)] == ["NLL over exact density, nats", "NLL, nats"]
+
+
+def test_shares_of_the_training_are_trainings_of_their_own():
+    config = efficiency_config(laws=["moons"], budgets=[0.5, 1.0], budget_arms=["hjb_sgm", "gpa"])
+    runs = pd.DataFrame(run_time_to_quality(config, [0]))
+    assert len(runs) == 2 * 2
+    assert (runs["cpu_seconds"] > 0).all()
+    # The whole training is that of the study of sizes on its most points, up to rounding: there
+    # all sizes are trained together.
+    sizes = pd.DataFrame(run_data_efficiency(config.model_copy(update={"arms": ["hjb_sgm"]}), [0]))
+    most = sizes.query("n_train == 40")["nll"].item()
+    half, whole = runs.query("arm == 'hjb_sgm'").sort_values("budget")["nll"]
+    assert whole == pytest.approx(most, rel=1e-4)
+    assert half != pytest.approx(most, rel=1e-3)
+
+
+def test_time_to_quality_is_that_of_the_shortest_training_that_reaches_it():
+    ratios = {0.25: [2.0, 1.6], 0.5: [1.2, 1.6], 1.0: [1.0, 1.1]}  # means 1.8, 1.4, 1.05
+    rows = [
+        {
+            "law": "moons",
+            "arm": arm,
+            "budget": b,
+            "seed": k,
+            "w2_ratio": w + worse,
+            "cpu_seconds": b,
+        }
+        for arm, worse in (("sgm", 0.0), ("wpo", 1.0))
+        for b, values in ratios.items()
+        for k, w in enumerate(values)
+    ]
+    found = time_to_quality(pd.DataFrame(rows), 1.5).set_index("arm")
+    assert found.loc["sgm", ["budget", "w2_ratio", "cpu_seconds"]].tolist() == [0.5, 1.4, 0.5]
+    assert found.loc["wpo", ["budget", "cpu_seconds"]].isna().all()
+    assert (found["longest"] == 1.0).all()
 
 
 def test_an_unknown_arm_is_refused():

@@ -24,6 +24,7 @@ TRAIN = {
     "study_hjb_score",
     "study_manifolds",
     "study_memorisation",
+    "study_time_to_quality",
     "sweep_transformer",
     "train_model",
     "train_transformer",

@@ -26,6 +26,33 @@ rule study_data_efficiency:
         "../scripts/study_data_efficiency.py"
 
 
+rule study_time_to_quality:
+    output:
+        runs=f"{RESULTS}/tables/time_to_quality_runs.csv",
+        table=report(
+            f"{RESULTS}/tables/time_to_quality.csv",
+            caption="../report/table_time_to_quality.rst",
+            category="2. Tables",
+            labels={"table": "Shorter trainings"},
+        ),
+        times=f"{RESULTS}/benchmarks/time_to_quality.tsv",
+        record=f"{RESULTS}/provenance/study_time_to_quality/all.json",
+    log:
+        f"{RESULTS}/logs/study_time_to_quality/all.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/study_time_to_quality/all.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=branches("seeds", "studies.data_efficiency"),
+        wall_times=["times"],
+        modules=used_by("study_time_to_quality"),
+        code=digest("study_time_to_quality"),
+    script:
+        "../scripts/study_time_to_quality.py"
+
+
 rule table_data_efficiency:
     input:
         runs=rules.study_data_efficiency.output.runs,
@@ -82,5 +109,7 @@ STUDY_TABLES += [
     rules.study_data_efficiency.output.runs,
     rules.study_data_efficiency.output.factors,
     rules.table_data_efficiency.output.table,
+    rules.study_time_to_quality.output.runs,
+    rules.study_time_to_quality.output.table,
 ]
 STUDY_FIGURES += [rules.figure_data_efficiency.output.figure]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -41,26 +42,90 @@ def run_data_efficiency(config: DataEfficiencyConfig, seeds: Sequence[int]) -> l
     Raises:
         ValueError: An arm is unknown.
     """
-    if unknown := [name for name in config.arms if name not in ARMS]:
-        raise ValueError(f"arms must be among {', '.join(ARMS)}, got {unknown[0]!r}")
+    _require_known(config.arms)
     rows: list[Row] = []
-    n = config.test_points
     for name in config.laws:
-        law = LAWS[name]()
-        tests, floors, tasks = {}, {}, []
-        for seed in seeds:
-            pool = law.sample(max(config.n_train), stream(f"efficiency data {name}", seed))
-            tests[seed] = law.sample(2 * n, stream(f"efficiency test {name}", seed))
-            floors[seed] = sampled_w2(tests[seed][n:], tests[seed][:n])
-            tasks += [Task(pool[:n_train], config, seed) for n_train in config.n_train]
+        points = [_LawPoints(name, config, seed) for seed in seeds]
+        drawn = [(each, n_train) for each in points for n_train in config.n_train]
+        tasks = [Task(each.pool[:n_train], config, each.seed) for each, n_train in drawn]
         for arm in config.arms:
-            for task, model in zip(tasks, ARMS[arm].train(tasks), strict=True):
-                seed = task.seed
-                found = measure(model, law, tests[seed], config, seed, ARMS[arm].likelihood)
-                found["w2_ratio"] = found["w2"] / floors[seed]
-                row: Row = {"arm": arm, "law": name, "n_train": len(task.x), "seed": seed}
-                rows.append({**row, **found})
+            models = ARMS[arm].train(tasks)
+            for (each, n_train), model in zip(drawn, models, strict=True):
+                row: Row = {"arm": arm, "law": name, "n_train": n_train, "seed": each.seed}
+                rows.append({**row, **each.errors(model, ARMS[arm].likelihood)})
     return rows
+
+
+def run_time_to_quality(config: DataEfficiencyConfig, seeds: Sequence[int]) -> list[Row]:
+    """Train arms on the most points for shares of their training; one row a share and seed.
+
+    Each share is a training of its own, with a learning rate that decays to its end: stopping a
+    longer one early would compare schedules. ``cpu_seconds`` is the processor time of training,
+    over the number of seeds, which are trained together; it is no result of the seed.
+
+    Raises:
+        ValueError: An arm is unknown.
+    """
+    _require_known(config.budget_arms)
+    rows: list[Row] = []
+    points = {name: [_LawPoints(name, config, seed) for seed in seeds] for name in config.laws}
+    for name, arm, share in itertools.product(points, config.budget_arms, config.budgets):
+        part = {
+            "iterations": max(1, round(share * config.iterations)),
+            "particle_steps": max(1, round(share * config.particle_steps)),
+        }
+        shorter = config.model_copy(update=part)
+        tasks = [Task(each.pool, shorter, each.seed) for each in points[name]]
+        start = time.process_time()
+        models = ARMS[arm].train(tasks)
+        seconds = (time.process_time() - start) / len(tasks)
+        for each, model in zip(points[name], models, strict=True):
+            row: Row = {"arm": arm, "law": name, "budget": share, "seed": each.seed}
+            found = each.errors(model, ARMS[arm].likelihood)
+            rows.append({**row, **found, "cpu_seconds": seconds})
+    return rows
+
+
+def time_to_quality(runs: pd.DataFrame, quality: float) -> pd.DataFrame:
+    """The shortest training of each arm whose mean ``w2_ratio`` over seeds is at most ``quality``.
+
+    Args:
+        runs: Rows of :func:`run_time_to_quality`.
+        quality: What counts as reached.
+
+    Returns:
+        One row a law and arm with ``budget``, ``w2_ratio`` and ``cpu_seconds``, missing where no
+        share reaches it, and ``longest``, the seconds of the longest training.
+    """
+    means = runs.groupby(["law", "arm", "budget"])[["w2_ratio", "cpu_seconds"]].mean()
+    rows = []
+    for (law, arm), group in means.reset_index().groupby(["law", "arm"], sort=True):
+        reached = group[group["w2_ratio"] <= quality]
+        first = reached.iloc[0] if len(reached) else pd.Series(dtype=float)
+        row = {"law": law, "arm": arm, "quality": quality}
+        row |= {name: first.get(name, np.nan) for name in ("budget", "w2_ratio", "cpu_seconds")}
+        rows.append(row | {"longest": group["cpu_seconds"].iloc[-1]})
+    return pd.DataFrame(rows)
+
+
+class _LawPoints:
+    """Training and test points of a law and a seed, the same for all arms."""
+
+    def __init__(self, name: str, config: DataEfficiencyConfig, seed: int) -> None:
+        n = config.test_points
+        self.law, self.config, self.seed = LAWS[name](), config, seed
+        self.pool = self.law.sample(max(config.n_train), stream(f"efficiency data {name}", seed))
+        self.test = self.law.sample(2 * n, stream(f"efficiency test {name}", seed))
+        self.floor = sampled_w2(self.test[n:], self.test[:n])
+
+    def errors(self, model: Solver | ParticleCloud, likelihood: bool) -> dict[str, float]:
+        found = measure(model, self.law, self.test, self.config, self.seed, likelihood)
+        return {**found, "w2_ratio": found["w2"] / self.floor}
+
+
+def _require_known(arms: Sequence[str]) -> None:
+    if unknown := [name for name in arms if name not in ARMS]:
+        raise ValueError(f"arms must be among {', '.join(ARMS)}, got {unknown[0]!r}")
 
 
 def measure(

@@ -36,7 +36,7 @@ _SINGLE = {
     "cost.tsv": "benchmarks/cost.tsv",
 }
 #: The same, where the run has it.
-_OPTIONAL = {"transformer_cost.tsv": "benchmarks/transformer_cost.tsv"}
+_OPTIONAL = {name: f"benchmarks/{name}" for name in ("transformer_cost.tsv", "time_to_quality.tsv")}
 #: Folder in the reference folder to files of the run.
 _MANY = {"tables": "tables/*.csv", "": "figures/*.png"}
 

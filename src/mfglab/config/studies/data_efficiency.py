@@ -35,3 +35,16 @@ class DataEfficiencyConfig(Section):
     particle_steps: int = Field(340, ge=1, description="Steps of the particles.")
     test_points: int = Field(1000, ge=64, description="Held-out points of W2 and score error.")
     nll_points: int = Field(256, ge=16, description="Held-out points of the likelihood.")
+    budgets: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.125, 0.25, 0.5, 1.0],
+        min_length=1,
+        description="Shares of the training that each model gets on the most points, to find how "
+        "soon it reaches `quality`.",
+    )
+    budget_arms: list[str] = Field(
+        ["sgm", "hjb_sgm", "otflow", "wpo", "gpa"],
+        description="Models that are trained so, names of the table of arms; may be empty.",
+    )
+    quality: float = Field(
+        1.5, gt=1, description="W2 to test points over its floor that counts as reached."
+    )
