@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from measuring import paired_medians, peak_bytes, use_threads, write_csv
+from measuring import finish, paired_medians, parse, peak_bytes
 
 from mfglab.solvers.otflow import OtFlow
 
@@ -44,11 +43,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--dim", type=int, default=2)
     parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=5.0, help="time budget per row")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
-    use_threads(args.threads)
+    args = parse(parser, argv, seconds=5.0)
     rows = []
     print(" steps   memory MB: plain  checkpointed     time ms: plain  checkpointed")
     for steps in args.steps:
@@ -60,8 +55,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
             f"{steps:6d} {row.plain_bytes / 1e6:18.2f} {row.checkpointed_bytes / 1e6:13.2f} "
             f"{row.plain_s * 1e3:18.1f} {row.checkpointed_s * 1e3:13.1f}"
         )
-    if args.output is not None:
-        write_csv(args.output, rows)
+    finish(rows, args)
     return rows
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from depth_cases import CASES, depth_solver
-from measuring import paired_medians, peak_bytes, use_threads, write_csv
+from measuring import finish, paired_medians, parse, peak_bytes
 
 from mfglab.trajectories.integrate import Checkpointing
 
@@ -56,11 +55,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=["text", "image"])
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 5, 10, 20])
-    parser.add_argument("--seconds", type=float, default=5.0, help="time budget per row")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
-    use_threads(args.threads)
+    args = parse(parser, argv, seconds=5.0)
     rows = []
     print(
         "  case  steps  memory MB: plain  a state a step  ratio  few states  ratio  time ms: each"
@@ -80,8 +75,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
                 f"{row.few_bytes / 1e6:10.2f} {row.few_ratio:6.2f} "
                 + " ".join(f"{1e3 * value:8.1f}" for value in times)
             )
-    if args.output is not None:
-        write_csv(args.output, rows)
+    finish(rows, args)
     return rows
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from depth_cases import (
@@ -21,7 +20,7 @@ from depth_cases import (
     disagreement,
     discrete_loss,
 )
-from measuring import paired_medians, use_threads, write_csv
+from measuring import finish, paired_medians, parse
 from torch import Tensor, nn
 
 from mfglab.solvers.continuous_depth import Velocity
@@ -91,12 +90,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=["text", "image"])
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 10])
     parser.add_argument("--velocity", type=Velocity, choices=list(Velocity), default="output")
-    parser.add_argument("--seconds", type=float, default=30.0, help="time budget per case")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--require", type=float, help="fail if a ratio is larger than this")
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
-    use_threads(args.threads)
+    args = parse(parser, argv, seconds=30.0, ratio=True)
     rows = []
     print("  case  steps     discrete   continuous   ratio to steps * discrete")
     for name in args.cases:
@@ -106,11 +100,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
                 f"{row.case:>6} {row.steps:6d} {row.discrete_s * 1e3:9.2f} ms "
                 f"{row.depth_s * 1e3:9.2f} ms {row.ratio:7.3f}"
             )
-    if args.output is not None:
-        write_csv(args.output, rows)
-    worst = max(rows, key=lambda row: row.ratio)
-    if args.require is not None and worst.ratio > args.require:
-        raise SystemExit(f"ratio {worst.ratio:.3f} > {args.require} at {worst}")
+    finish(rows, args, at_most=True)
     return rows
 
 

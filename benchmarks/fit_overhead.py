@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from depth_cases import CASES, Case, depth_solver
 from loops import SEED, by_fit, by_hand
-from measuring import paired_measurements, use_threads, write_csv
+from measuring import finish, paired_measurements, parse
 
 from mfglab.config import TrainingConfig
 from mfglab.solvers.depth_solver import DepthSolver
@@ -73,11 +72,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=["tiny", "image"])
     parser.add_argument("--iterations", type=int, default=200, help="optimiser steps in a turn")
-    parser.add_argument("--seconds", type=float, default=15.0, help="time budget per row")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
-    use_threads(args.threads)
+    args = parse(parser, argv, seconds=15.0)
     rows = []
     print("  case    ms a step: fit      bare  overhead")
     for name in args.cases:
@@ -86,8 +81,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
         print(
             f"{name:>6} {row.fit_s * 1e3:17.3f} {row.bare_s * 1e3:9.3f} {row.overhead_s * 1e3:9.3f}"
         )
-    if args.output is not None:
-        write_csv(args.output, rows)
+    finish(rows, args)
     return rows
 
 

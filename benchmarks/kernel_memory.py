@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from measuring import peak_bytes, use_threads, write_csv
+from measuring import finish, parse, peak_bytes
 
 from mfglab.solvers.wpo import KernelScoreModel
 
@@ -54,19 +53,15 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser.add_argument("--dims", nargs="+", type=int, default=[2, 8, 32])
     parser.add_argument("--centres", type=int, default=1000)
     parser.add_argument("--batches", nargs="+", type=int, default=[64, 128, 256, 512])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
+    args = parse(parser, argv)
     if len(args.batches) < 2 or sorted(set(args.batches)) != args.batches:
         parser.error(f"--batches must be two or more in increasing order, got {args.batches}")
-    use_threads(args.threads)
     rows = [row for dim in args.dims for row in measure(dim, args.centres, args.batches)]
     print("  d  centres  batch   peak MB  growth")
     for row in rows:
         size = row.peak_bytes / 1e6
         print(f"{row.dim:>3} {row.centres:>8} {row.batch:>6} {size:>9.1f} {row.growth:>7.2f}")
-    if args.output is not None:
-        write_csv(args.output, rows)
+    finish(rows, args)
     return rows
 
 

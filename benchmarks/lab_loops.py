@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from lab_cases import CASES
-from measuring import paired_measurements, use_threads, write_csv
+from measuring import finish, paired_measurements, parse
 
 AGREEMENT = 1e-5
 """Largest relative difference of the two sides after one step, in float32.
@@ -59,12 +58,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--iterations", type=int, default=100, help="steps in a turn")
-    parser.add_argument("--seconds", type=float, default=15.0, help="time budget per row")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--require", type=float, help="largest ratio that passes")
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
-    use_threads(args.threads)
+    args = parse(parser, argv, seconds=15.0, ratio=True)
     rows = []
     print("    case  ms a step: library   written     ratio  disagreement")
     for name in args.cases:
@@ -74,11 +68,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
             f"{name:>8} {row.library_s * 1e3:19.3f} {row.written_s * 1e3:9.3f} {row.ratio:9.3f}"
             f" {row.disagreement:13.1e}"
         )
-    if args.output is not None:
-        write_csv(args.output, rows)
-    slow = [row.case for row in rows if args.require is not None and row.ratio > args.require]
-    if slow:
-        raise SystemExit(f"ratio above {args.require} at {', '.join(slow)}")
+    finish(rows, args, at_most=True)
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import statistics
 import time
@@ -78,6 +79,50 @@ def write_csv(path: Path, rows: Sequence[Any]) -> None:
     partial.replace(path)
 
 
-def use_threads(count: int) -> None:
-    """Let torch use ``count`` threads."""
-    torch.set_num_threads(count)
+def parse(
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    *,
+    seconds: float | None = None,
+    ratio: bool = False,
+) -> argparse.Namespace:
+    """Parse a command line, and let torch use as many threads as it says.
+
+    Args:
+        parser: Has the arguments of the one benchmark; those of all are added.
+        argv: Words of the command line.
+        seconds: Time budget of a row by default; None where no time is measured.
+        ratio: Whether a ratio can be required, see :func:`finish`.
+    """
+    if seconds is not None:
+        text = "time budget of a row (default: %(default)s)"
+        parser.add_argument("--seconds", type=float, default=seconds, help=text)
+    if ratio:
+        parser.add_argument("--require", type=float, help="fail if a ratio is worse than this")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
+    parser.add_argument("--output", type=Path, help="CSV file")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    return args
+
+
+def finish(rows: Sequence[Any], args: argparse.Namespace, *, at_most: bool | None = None) -> None:
+    """Write the rows where ``args`` says, and look at the ratio that it requires.
+
+    Args:
+        rows: What was measured; has ``ratio`` where one can be required.
+        args: The command line.
+        at_most: Whether the required ratio is the largest that passes, or the smallest; None where
+            none can be required.
+
+    Raises:
+        SystemExit: A ratio is worse than required; the message has the row.
+    """
+    if args.output is not None:
+        write_csv(args.output, rows)
+    if at_most is None or args.require is None:
+        return
+    worst = (max if at_most else min)(rows, key=lambda row: row.ratio)
+    if (worst.ratio > args.require) if at_most else (worst.ratio < args.require):
+        sign = ">" if at_most else "<"
+        raise SystemExit(f"ratio {worst.ratio:.3f} {sign} {args.require} at {worst}")

@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from measuring import paired_medians, peak_bytes, use_threads, write_csv
+from measuring import finish, paired_medians, parse, peak_bytes
 from torch import Tensor
 
 from mfglab.networks.potential import PotentialDerivatives, PotentialNet
@@ -162,12 +161,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     """Run the benchmark; see the README beside this file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=Size.parse, nargs="+", default=SIZES)
-    parser.add_argument("--seconds", type=float, default=15.0, help="time budget per size")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--require", type=float, help="fail if a ratio is smaller than this")
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
-    use_threads(args.threads)
+    args = parse(parser, argv, seconds=15.0, ratio=True)
     rows = []
     print("     d  width  batch  steps   closed form        nested   ratio   memory MB: both sides")
     for size in args.sizes:
@@ -178,11 +172,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
             f"{row.closed_form_s * 1e3:10.1f} ms {row.nested_s * 1e3:10.1f} ms {row.ratio:7.2f} "
             f"{row.closed_form_bytes / 1e6:12.1f} {row.nested_bytes / 1e6:9.1f}"
         )
-    if args.output is not None:
-        write_csv(args.output, rows)
-    slowest = min(rows, key=lambda row: row.ratio)
-    if args.require is not None and slowest.ratio < args.require:
-        raise SystemExit(f"ratio {slowest.ratio:.2f} < {args.require} at {slowest}")
+    finish(rows, args, at_most=False)
     return rows
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from measuring import paired_medians, use_threads, write_csv
+from measuring import finish, paired_medians, parse
 
 from mfglab.config import TrainingConfig
 from mfglab.games.dynamics import OrnsteinUhlenbeck
@@ -132,11 +132,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser.add_argument("--batches", nargs="+", type=int, default=[128])
     parser.add_argument("--seeds", nargs="+", type=int, default=[3, 10])
     parser.add_argument("--iterations", type=int, default=100, help="steps of a run")
-    parser.add_argument("--seconds", type=float, default=3.0, help="time budget per row")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
-    use_threads(args.threads)
+    args = parse(parser, argv, seconds=3.0)
     rows = []
     print("    model  width  batch  seeds  seconds a run: alone  together     ratio")
     for model in args.models:
@@ -149,8 +145,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
                         f"{model:>9} {width:>6} {batch:>6} {seeds:>6} {row.alone_s:>21.2f}"
                         f" {row.together_s:>9.2f} {row.ratio:>9.2f}"
                     )
-    if args.output is not None:
-        write_csv(args.output, rows)
+    finish(rows, args)
     return rows
 
 

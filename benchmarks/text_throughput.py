@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from depth_cases import AGREEMENT, CASES, Case, depth_solver, disagreement
 from loops import by_fit
-from measuring import paired_measurements, use_threads, write_csv
+from measuring import finish, paired_measurements, parse
 from plain_gpt import BETAS, CLIP, LEARNING_RATE, WEIGHT_DECAY, PlainGpt, seconds_per_step
 from torch import Tensor
 
@@ -135,12 +134,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     parser.add_argument("--cases", nargs="+", choices=texts, default=["text"])
     parser.add_argument("--steps", type=int, nargs="+", default=[0, 5], help="0: discrete")
     parser.add_argument("--iterations", type=int, default=40, help="optimiser steps in a turn")
-    parser.add_argument("--seconds", type=float, default=60.0, help="time budget per row")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--require", type=float, help="fail if a ratio is smaller than this")
-    parser.add_argument("--output", type=Path, help="CSV file")
-    args = parser.parse_args(argv)
-    use_threads(args.threads)
+    args = parse(parser, argv, seconds=60.0, ratio=True)
     rows = []
     print("  case  steps   tokens/s: library       plain   ratio")
     for name in args.cases:
@@ -148,11 +142,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
             row = measure(name, steps, args.iterations, args.seconds)
             rows.append(row)
             print(f"{name:>6} {steps:6d} {row.library:18.0f} {row.plain:11.0f} {row.ratio:7.3f}")
-    if args.output is not None:
-        write_csv(args.output, rows)
-    slowest = min(rows, key=lambda row: row.ratio)
-    if args.require is not None and slowest.ratio < args.require:
-        raise SystemExit(f"ratio {slowest.ratio:.3f} < {args.require} at {asdict(slowest)}")
+    finish(rows, args, at_most=False)
     return rows
 
 

@@ -59,6 +59,13 @@ def test_bad_input_is_one_line_and_exit_code_two(configured, capsys, words, mess
 def test_overlay_is_chosen_by_the_name_of_the_folder(pipeline, capsys):
     assert main(["audit", "--results", "results/mini"]) == 2
     assert "config/default.yaml" in capsys.readouterr().err
+
+
+def test_overlays_of_the_audit_overlay_the_default(tmp_path, monkeypatch, capsys):
+    default = Path("config/default.yaml").read_text()
+    monkeypatch.chdir(tmp_path)
+    Path("config").mkdir()
+    Path("config/default.yaml").write_text(default)
     assert main(["audit", "--results", "results/mini", "--configfile", "config/no.yaml"]) == 2
     assert "config/no.yaml" in capsys.readouterr().err
 

@@ -7,9 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mfglab.cli.command import Command
+from mfglab.cli.command import Command, add_overlays
 from mfglab.reporting.audit import audit
 from mfglab.reporting.lineage import describe, rerun
+
+#: Help of ``--configfile`` for commands that are told a folder of results.
+OVERLAYS = (
+    "overlays on config/default.yaml of the run, later ones win (default: the one that is named "
+    "like the results folder)"
+)
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -26,13 +32,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--results", type=Path, default=Path("results/default"), help="folder to check"
     )
-    parser.add_argument(
-        "--configfile",
-        type=Path,
-        action="append",
-        help="configuration, later files overlay earlier ones (default: config/default.yaml and "
-        "the overlay named like the results folder)",
-    )
+    add_overlays(parser, OVERLAYS)
 
 
 def run(arguments: Namespace) -> int:
@@ -51,11 +51,12 @@ def run(arguments: Namespace) -> int:
     return 0 if report.ok else 1
 
 
-def load(files: Sequence[Path] | None, profile: str) -> Mapping[str, Any]:
-    """The typed configuration as nested plain data; files of ``profile`` when none are given."""
-    from mfglab.config import load_config, profile_paths  # not needed to tell a lineage
+def load(overlays: Sequence[Path], profile: str) -> Mapping[str, Any]:
+    """The typed configuration as nested plain data; that of ``profile`` without overlays."""
+    from mfglab.config import DEFAULT_CONFIG, load_config, profile_paths  # no lineage needs it
 
-    config: dict[str, Any] = load_config(files or profile_paths(profile)).expanded()
+    paths = [DEFAULT_CONFIG, *overlays] if overlays else profile_paths(profile)
+    config: dict[str, Any] = load_config(paths).expanded()
     return config
 
 

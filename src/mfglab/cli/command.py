@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,23 @@ class Command:
     help: str
     configure: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], int]
+
+
+def add_overlays(
+    parser: ArgumentParser, text: str = "overlays on config/default.yaml, later ones win"
+) -> None:
+    """The argument ``--configfile`` of all commands that read a configuration.
+
+    Args:
+        parser: Parser of the command.
+        text: What the help says.
+    """
+    parser.add_argument(
+        "--configfile",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help=text,
+    )

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from mfglab.cli import audit
-from mfglab.cli.command import Command
+from mfglab.cli.command import Command, add_overlays
 from mfglab.reporting.readme import refresh_readme
 from mfglab.reporting.reference import README, README_LEDGER, REFERENCE, make_reference
 
@@ -20,14 +20,7 @@ def configure(parser: ArgumentParser) -> None:
         default=Path("results/default"),
         help="results of a complete run (default: results/default)",
     )
-    parser.add_argument(
-        "--configfile",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        help="configuration of the run, later files overlay earlier ones (default: "
-        "config/default.yaml and the overlay named like the results folder)",
-    )
+    add_overlays(parser, audit.OVERLAYS)
     parser.add_argument(
         "--partial",
         action="store_true",

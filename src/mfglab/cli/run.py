@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from mfglab.cli.command import Command
+from mfglab.cli.command import Command, add_overlays
 
 #: Reads the workflow; it lies outside the package, which knows no workflow manager.
 STAGE_RUNNER = Path("workflow/run_stage.py")
@@ -24,15 +24,7 @@ def configure(parser: ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="value of a wildcard of the rule, such as dataset=moons",
     )
-    parser.add_argument(
-        "--configfile",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="overlays on config/default.yaml, later ones win",
-    )
+    add_overlays(parser)
     parser.add_argument(
         "--pdb", action="store_true", help="enter the post-mortem debugger when the stage fails"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mfglab.cli.command import Command
+from mfglab.cli.command import Command, add_overlays
 
 if TYPE_CHECKING:
     from mfglab.config import Config
@@ -17,15 +17,7 @@ if TYPE_CHECKING:
 
 def configure(parser: ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument(
-        "--configfile",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="overlays on config/default.yaml, later ones win",
-    )
+    add_overlays(parser)
     parser.add_argument(
         "--claims", type=Path, default=Path("config/claims.yaml"), help="claim file to check"
     )
