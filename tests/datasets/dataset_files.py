@@ -204,6 +204,11 @@ def miniboone_array(n: int = 237) -> np.ndarray:
     return rng.normal(size=(n, 43)) * np.linspace(0.1, 50, 43) + np.arange(43)
 
 
+def token_files() -> dict[str, bytes]:
+    tokens = (np.arange(300) * 7 % 50_257).astype("<u2")
+    return {"train.bin": tokens.tobytes(), "val.bin": tokens[:40].tobytes()}
+
+
 PLAY = b"First Citizen:\nSpeak.\n\nAll:\nOh!\n"
 
 # Data set, variant -> maker of its files.
@@ -211,6 +216,8 @@ MAKERS = {
     ("tinyshakespeare", "char-rnn"): lambda: {
         "input.txt": b"First Citizen:\nSpeak.\n\nAll:\nOh!\n"
     },
+    ("tinyshakespeare-bpe", "nanogpt"): token_files,
+    ("openwebtext", "nanogpt"): token_files,
     ("mnist", "idx"): mnist_files,
     ("modelnet10", "off-meshes"): modelnet_archive,
     ("modelnet10", "clouds-1024"): modelnet_clouds,

@@ -15,6 +15,7 @@ from dataset_files import (
     paths_of,
     polarity_files,
     tar_gz,
+    token_files,
     write_all,
     zipped,
 )
@@ -28,6 +29,7 @@ from mfglab.datasets.readers.text import (
     read_sentence_archive,
     read_sentence_files,
     read_tiny_shakespeare,
+    read_tokens,
 )
 
 both = pytest.mark.parametrize("source", SOURCES)
@@ -116,6 +118,18 @@ def test_malformed_running_text_is_refused(tmp_path):
     content = {"input.txt": b"fine\ncaf\xe9\n"}
     broken(tmp_path, read_tiny_shakespeare, content, r"input\.txt: line 2: byte 0xe9 at column 3")
     broken(tmp_path, read_tiny_shakespeare, {"input.txt": b""}, r"input\.txt: byte 0: .*empty")
+
+
+def test_token_numbers_are_mapped_and_checked(tmp_path):
+    files = read_tokens(write_all(tmp_path, token_files()))
+    assert files.train[:3].tolist() == [0, 7, 14]
+    assert (len(files.train), len(files.val)) == (300, 40)
+    assert isinstance(files.train, np.memmap)
+    good = token_files()
+    broken(tmp_path, read_tokens, {**good, "val.bin": b""}, r"val\.bin: byte 0: expected numbers")
+    broken(tmp_path, read_tokens, {**good, "train.bin": b"abc"}, r"train\.bin: byte 3: expected")
+    beyond = np.array([1, 2, 50_257], dtype="<u2").tobytes()
+    broken(tmp_path, read_tokens, {**good, "val.bin": beyond}, r"byte 4: token 50257 is not below")
 
 
 def test_malformed_review_tables_are_refused(tmp_path):

@@ -12,7 +12,7 @@ from mfglab.config.tasks import TaskDataConfig
 from mfglab.datasets.factory import from_manifest
 from mfglab.datasets.readers.clouds import PointClouds
 from mfglab.datasets.readers.images import LabelledImages
-from mfglab.datasets.readers.text import Corpus, LabelledTexts
+from mfglab.datasets.readers.text import Corpus, LabelledTexts, TokenFiles
 from mfglab.datasets.tasks import clouds, images, sentences, text
 from mfglab.datasets.tasks.base import Examples, Task, windows
 from mfglab.datasets.tasks.factory import build_task
@@ -118,6 +118,20 @@ def test_shakespeare_has_the_split_of_the_paper_on_request():
     ours = text.shakespeare(corpus, 8)
     assert len(ours.val) == len(ours.test) == 99 // 8
     assert ours.classes == 7
+
+
+def test_tokens_are_taken_in_the_order_of_the_files():
+    files = TokenFiles(np.arange(100, dtype=np.uint16), np.arange(40, dtype=np.uint16))
+    task = text.tokens(files, 4, n_train=50)
+    assert len(task.train) == 50 - 4
+    assert task.train.labels[-1].tolist() == [46, 47, 48, 49]
+    assert len(task.val) == len(task.test) == 19 // 4
+    assert task.classes == len(task.vocabulary) == 50_304
+    paper = text.tokens(files, 4, paper_split=True)
+    assert torch.equal(paper.val.inputs, paper.test.inputs)
+    assert len(paper.train) == 100 - 4
+    with pytest.raises(ValueError, match="n_train must be at most 100, all tokens, got 101"):
+        text.tokens(files, 4, n_train=101)
 
 
 def test_digits_are_normalised_and_rotated():
@@ -305,6 +319,7 @@ def test_modelnet_keeps_the_published_test_split():
     ("kind", "name", "variant", "entries"),
     [
         ("shakespeare", "tinyshakespeare", "char-rnn", {"length": 2, "paper_split": True}),
+        ("tokens", "openwebtext", "nanogpt", {"length": 8, "source": "openwebtext"}),
         ("mnist", "mnist", "idx", {"n_val": 2}),
         ("cats_dogs", "cats-vs-dogs", "200px-2400", {"size": 8, "per_class": 10}),
     ],

@@ -1,22 +1,46 @@
-"""The published character model, of its published size: a few steps on a CPU."""
+"""The published language models: the characters at full size, GPT-2 made small, a few steps."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from mfglab.config import load_config, profile_paths
-from mfglab.datasets.readers.text import Corpus
-from mfglab.datasets.tasks.text import shakespeare
+from mfglab.datasets.readers.text import Corpus, TokenFiles
+from mfglab.datasets.tasks.text import shakespeare, tokens
 from mfglab.experiments.transformers.quality import parameters
 from mfglab.experiments.transformers.train import train_arm
 
 ROOT = Path(__file__).parents[2]
 #: Weights without positions, as published: 10.65M and 6.16M.
 PUBLISHED = {"baseline": 10_646_784, "ot": 6_164_800}
+
+
+def test_two_steps_of_gpt2_made_narrow(tmp_path):
+    config = load_config(profile_paths("gpt2", ROOT / "config"))
+    text = config.transformers.tasks["text"]
+    numbers = np.arange(500) * 7 % 50_257
+    files = TokenFiles(numbers.astype(np.uint16), numbers[:80].astype(np.uint16))
+    task = tokens(files, 16, text.data.n_train, text.data.paper_split)
+    for name in text.run:
+        run = text.arm(name)
+        assert (run.network.layers, run.network.heads, run.network.width) == (12, 12, 768)
+        assert run.training.batch_size * run.training.accumulate * text.data.length == 245_760
+        few = {
+            "iterations": 2,
+            "val_every": 2,
+            "warmup": 1,
+            "accumulate": 2,
+            "precision": "32-true",
+        }
+        narrow = {"layers": 1, "heads": 1, "width": 8}
+        result = train_arm(task, text.arm(name, {"network": narrow, "training": few}), 0, tmp_path)
+        assert result.steps == 2
+        assert math.isfinite(result.history[-1]["val_loss"])
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,14 @@ def test_a_dry_run_makes_nothing(plan, tree):
     assert not tree.profiles_run
 
 
+def test_gpt2_is_planned_from_its_tokens_to_its_curves(tree):
+    figure = "results/gpt2/figures/transformer_training.png"
+    done = tree.snakemake("--dry-run", figure, "--configfile", "config/gpt2.yaml").ok()
+    stages = {"download_dataset": 1, "train_transformer": 3, "figure_transformer_training": 1}
+    assert dict(done.jobs) == stages
+    assert "results/gpt2/downloads/openwebtext.json" in done.output
+
+
 def test_the_paper_profile_has_the_sizes_of_the_papers():
     config = load_config(profile_paths("paper", ROOT / "config"))
     assert len(config.seeds) == 5

@@ -31,6 +31,22 @@ class Shakespeare(Section):
     )
 
 
+class Tokens(Section):
+    """Next tokens of a text in the GPT-2 encoding, from files of token numbers."""
+
+    kind: Literal["tokens"]
+    source: Literal["openwebtext", "tinyshakespeare-bpe"] = Field(
+        description="Name in the data registry."
+    )
+    length: int = Field(1024, ge=2, description="Tokens of a window.")
+    n_train: int | None = Field(
+        None, ge=16, description="Training tokens, the first ones; null: all, 8 bytes each."
+    )
+    paper_split: bool = Field(
+        False, description="The second file is validation and test at once, as published."
+    )
+
+
 class DigitsImages(Section):
     """The 8x8 digits that ship with scikit-learn; 60/20/20 stratified, rotated ones as shift."""
 
@@ -130,6 +146,7 @@ class Imdb(Section):
 TaskDataConfig = Annotated[
     PydocText
     | Shakespeare
+    | Tokens
     | DigitsImages
     | Mnist
     | CatsDogs
@@ -145,6 +162,7 @@ TaskDataConfig = Annotated[
 FORMS: dict[str, Literal["text", "images", "clouds", "sentences"]] = {
     "pydoc_text": "text",
     "shakespeare": "text",
+    "tokens": "text",
     "digits_images": "images",
     "mnist": "images",
     "cats_dogs": "images",

@@ -16,6 +16,8 @@ from mfglab.datasets.remote import FetchedDataset, RemoteDataset, RemoteFile, Va
 from mfglab.datasets.transfer import Opener, Response, TransferError, download
 from mfglab.files import atomic_path
 
+_REPACKED = "a copy repacked for this project, no address"
+
 MIRROR_VARIABLE = "MFGLAB_DATA_MIRROR"
 """Environment variable that names the local mirror when none is given."""
 
@@ -152,7 +154,7 @@ def _instructions(dataset: RemoteDataset, home: Path, failures: list[str]) -> st
         lines.append(f"{'or' if number else 'Put'} into {home} ({variant.name}):")
         for file in variant.files:
             algorithm, digest = file.digest or ("sha256", "not known: it cannot be verified")
-            where = " or ".join(file.urls) or "a copy repacked for this project, no address"
+            where = " or ".join(file.urls) or variant.recipe or _REPACKED
             lines.append(f"  {file.filename} ({algorithm} {digest}) from {where}")
     lines.append(f"or name a folder that has {dataset.name}/ as {MIRROR_VARIABLE}.")
     return "\n".join(lines)

@@ -15,6 +15,8 @@ REGISTRY: Mapping[str, RemoteDataset] = MappingProxyType(
         dataset.name: dataset
         for dataset in (
             registry_text.TINY_SHAKESPEARE,
+            registry_text.TINY_SHAKESPEARE_BPE,
+            registry_text.OPENWEBTEXT,
             registry_arrays.MNIST,
             registry_arrays.MODELNET10,
             registry_text.IMDB,

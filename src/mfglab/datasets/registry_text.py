@@ -30,6 +30,31 @@ TINY_SHAKESPEARE = RemoteDataset(
 )
 
 
+def _tokens(name: str, folder: str, title: str, licence: str, citation: str) -> RemoteDataset:
+    # No address has these files: the script is published, its output is not.
+    files = tuple(RemoteFile(part, None, None, ()) for part in text.TOKEN_FILES)
+    recipe = f"data/{folder}/prepare.py of https://github.com/karpathy/nanoGPT"
+    variant = Variant("nanogpt", files, text.read_tokens, recipe)
+    return RemoteDataset(name, title, licence, citation, (variant,))
+
+
+TINY_SHAKESPEARE_BPE = _tokens(
+    "tinyshakespeare-bpe",
+    "shakespeare",
+    "Tiny Shakespeare in the GPT-2 encoding: 301,966 and 36,059 tokens",
+    TINY_SHAKESPEARE.licence,
+    TINY_SHAKESPEARE.citation,
+)
+
+OPENWEBTEXT = _tokens(
+    "openwebtext",
+    "openwebtext",
+    "OpenWebText in the GPT-2 encoding: 9,035,582,198 and 4,434,897 tokens",
+    "web pages, copyright with their makers; the packaging is CC0",
+    "A. Gokaslan, V. Cohen, OpenWebText Corpus, 2019",
+)
+
+
 IMDB = RemoteDataset(
     name="imdb",
     title="Large Movie Review Dataset v1.0: 50,000 labelled reviews",

@@ -64,11 +64,13 @@ class Variant:
         name: Name of the form.
         files: All files that it takes.
         reader: Reads them.
+        recipe: How the files are made, where no address has them.
     """
 
     name: str
     files: tuple[RemoteFile, ...]
     reader: Reader
+    recipe: str = ""
 
 
 @dataclass(frozen=True)

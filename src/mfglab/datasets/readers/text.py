@@ -18,6 +18,14 @@ from mfglab.datasets.readers.archives import open_zip, tar_members, zip_names
 
 NEGATIVE, POSITIVE = 0, 1
 
+#: Files of a tokenised text: its training part and the rest.
+TOKEN_FILES = ("train.bin", "val.bin")
+#: Tokens of the GPT-2 encoding, the end of a text included.
+GPT2_TOKENS = 50_257
+
+#: Tokens that are looked at together.
+_PIECE = 1 << 24
+
 _REVIEW = re.compile(r"(?:.*/)?(train|test)/(pos|neg)/(\d+)_(\d+)\.txt$")
 _IMDB_COLUMNS = ["split", "sentiment", "id", "rating", "review"]
 _SENTIMENT = {"pos": POSITIVE, "neg": NEGATIVE}
@@ -55,6 +63,42 @@ class LabelledTexts:
     labels: NDArray[np.int64]
     test: NDArray[np.bool_]
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TokenFiles:
+    """A text as token numbers, mapped from its files.
+
+    Args:
+        train: Training part; uint16 of shape (n,).
+        val: The rest, likewise.
+    """
+
+    train: NDArray[np.uint16]
+    val: NDArray[np.uint16]
+
+
+def read_tokens(paths: Mapping[str, Path]) -> TokenFiles:
+    """Map ``train.bin`` and ``val.bin``: 16-bit numbers of the GPT-2 encoding, low byte first.
+
+    Raises:
+        MalformedFileError: An empty file, half a number, or one outside the encoding.
+    """
+    return TokenFiles(*(_mapped(paths[name]) for name in TOKEN_FILES))
+
+
+def _mapped(path: Path) -> NDArray[np.uint16]:
+    size = path.stat().st_size
+    if size == 0 or size % 2:
+        raise MalformedFileError(path, f"byte {size}", "expected numbers of two bytes, one or more")
+    tokens = np.memmap(path, dtype="<u2", mode="r")
+    for start in range(0, len(tokens), _PIECE):
+        beyond = np.flatnonzero(tokens[start : start + _PIECE] >= GPT2_TOKENS)
+        if len(beyond):
+            at = start + int(beyond[0])
+            problem = f"token {tokens[at]} is not below {GPT2_TOKENS}"
+            raise MalformedFileError(path, f"byte {2 * at}", problem)
+    return tokens
 
 
 def read_tiny_shakespeare(paths: Mapping[str, Path]) -> Corpus:

@@ -20,11 +20,12 @@ from mfglab.config.tasks import (
     Shakespeare,
     Shapes,
     TaskDataConfig,
+    Tokens,
 )
 from mfglab.datasets.factory import from_manifest
 from mfglab.datasets.readers.clouds import MeshArchive, PointClouds
 from mfglab.datasets.readers.images import LabelledImages, PetArchive
-from mfglab.datasets.readers.text import Corpus, LabelledTexts
+from mfglab.datasets.readers.text import Corpus, LabelledTexts, TokenFiles
 from mfglab.datasets.remote import FetchedDataset
 from mfglab.datasets.tasks import clouds, images, sentences, text
 from mfglab.datasets.tasks.base import Task
@@ -68,14 +69,14 @@ def build_task(config: TaskDataConfig, fetched: FetchedDataset | None = None) ->
             return sentences.grammar(
                 config.n_train, config.n_val, config.n_test, config.length, seed=config.seed
             )
-        case Shakespeare() | Mnist() | CatsDogs() | ModelNet10() | RtPolarity() | Imdb():
+        case Shakespeare() | Tokens() | Mnist() | CatsDogs() | ModelNet10() | RtPolarity() | Imdb():
             return _published(config, fetched)
         case _:
             assert_never(config)
 
 
 def _published(
-    config: Shakespeare | Mnist | CatsDogs | ModelNet10 | RtPolarity | Imdb,
+    config: Shakespeare | Tokens | Mnist | CatsDogs | ModelNet10 | RtPolarity | Imdb,
     fetched: FetchedDataset | None,
 ) -> Task:
     source = config.source
@@ -83,6 +84,9 @@ def _published(
         case Shakespeare():
             corpus = _read(source, fetched, Corpus)
             return text.shakespeare(corpus, config.length, config.paper_split)
+        case Tokens():
+            files = _read(source, fetched, TokenFiles)
+            return text.tokens(files, config.length, config.n_train, config.paper_split)
         case Mnist():
             digits = _read(source, fetched, LabelledImages)
             return images.mnist(digits, config.n_train, config.n_val, config.rotations)

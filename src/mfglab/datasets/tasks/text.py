@@ -1,4 +1,4 @@
-"""Next characters of texts: the reference text of Python, and tiny Shakespeare."""
+"""Next characters of texts, and next tokens of texts in the GPT-2 encoding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mfglab.datasets.readers.text import Corpus
+from mfglab.datasets.readers.text import Corpus, TokenFiles
 from mfglab.datasets.tasks.base import Examples, Task, windows
 
 #: Characters of the reference text: line feed and printable ASCII, whatever version has them.
@@ -21,6 +21,9 @@ UNSEEN_TOPICS: Mapping[str, tuple[str, ...]] = {
     "formatting": ("formatstrings", "strings", "string-methods"),
     "imports": ("import", "naming", "typesmodules"),
 }
+
+#: Rows of the embedding of the GPT-2 encoding as published: its tokens, up to a multiple of 64.
+GPT2_ROWS = 50_304
 
 _SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 # Quotation marks, dashes and the ellipsis by code point.
@@ -80,6 +83,31 @@ def shakespeare(corpus: Corpus, length: int = 256, paper_split: bool = False) ->
         "test": rest if paper_split else rest[half:],
     }
     return _text_task(streams, corpus.alphabet, length, {})
+
+
+def tokens(
+    files: TokenFiles, length: int = 1024, n_train: int | None = None, paper_split: bool = False
+) -> Task:
+    """Tokens of a text in the GPT-2 encoding, in the order of the text.
+
+    Args:
+        files: The two parts of the text.
+        length: Tokens of a window.
+        n_train: Training tokens, the first ones; none: all, 8 bytes each in memory.
+        paper_split: Whether the second part is validation and test at once, as in nanoGPT and the
+            paper; else its halves are.
+
+    Raises:
+        ValueError: A part is shorter than a window and one token, or the first than ``n_train``.
+    """
+    if n_train is not None and n_train > len(files.train):
+        raise ValueError(f"n_train must be at most {len(files.train)}, all tokens, got {n_train}")
+    train, rest = (
+        torch.from_numpy(part.astype(np.int64)) for part in (files.train[:n_train], files.val)
+    )
+    half = len(rest) // 2
+    val, test = (rest, rest) if paper_split else (rest[:half], rest[half:])
+    return _task(train, val, test, tuple(map(str, range(GPT2_ROWS))), length, {})
 
 
 def distinct_topics(topics: Mapping[str, str]) -> dict[str, str]:
@@ -144,13 +172,24 @@ def _text_task(
     shifted: Mapping[str, Examples],
 ) -> Task:
     train, val, test = (encoded(streams[part], alphabet) for part in ("train", "val", "test"))
+    return _task(train, val, test, alphabet, length, shifted)
+
+
+def _task(
+    train: Tensor,
+    val: Tensor,
+    test: Tensor,
+    vocabulary: tuple[str, ...],
+    length: int,
+    shifted: Mapping[str, Examples],
+) -> Task:
     return Task(
         kind="text",
         train=windows(train, length, stride=1),
         val=windows(val, length, stride=length),
         test=windows(test, length, stride=length),
-        classes=len(alphabet),
-        vocabulary=alphabet,
+        classes=len(vocabulary),
+        vocabulary=vocabulary,
         shifted=shifted,
     )
 
