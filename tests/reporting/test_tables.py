@@ -111,3 +111,5 @@ def test_a_study_table_has_a_row_a_group_and_the_interval_over_seeds():
     assert table.loc[0, "Error"] == "5.0"
     # half-width of the t-interval of 1 and 3: 12.706 * sqrt(2) / sqrt(2)
     assert table.loc[1, "Error"] == "2.0 ± 12.7"
+    signed = study_table(runs, {"arm": "Arm"}, [("Change", "error", "{:+.1f}")])
+    assert signed.loc[1, "Change"] == "+2.0 ± 12.7"  # a width has no sign

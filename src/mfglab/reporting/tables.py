@@ -159,4 +159,5 @@ def _cell(cells: pd.DataFrame, column: str, pattern: str) -> str:
     mean, low, high = cells.loc[[column], ["mean", "low", "high"]].to_numpy(dtype=float)[0]
     if not np.isfinite(low) or high == low:
         return pattern.format(mean)
-    return f"{pattern.format(mean)} ± {pattern.format((high - low) / 2)}"
+    width = pattern.replace("+", "").format((high - low) / 2)  # the sign of a change is the mean's
+    return f"{pattern.format(mean)} ± {width}"
