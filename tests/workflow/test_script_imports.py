@@ -16,6 +16,7 @@ pytestmark = pytest.mark.workflow
 #: Stages that train with Lightning. All others must do without it: it takes longer to import
 #: than torch.
 TRAIN = {
+    "study_adversarial",
     "study_boltzmann",
     "study_contamination",
     "study_data_efficiency",

@@ -1,9 +1,17 @@
 # Tables, figures, claims: no torch here.
-METRICS = runs(rules.evaluate_model.output.metrics)
+ADVERSARIAL = (
+    rules.study_adversarial.output if SETTINGS.studies.adversarial.datasets else None
+)
+METRICS = runs(rules.evaluate_model.output.metrics) + (
+    [ADVERSARIAL.metrics] if ADVERSARIAL else []
+)
 STEPS = runs(rules.evaluate_model.output.steps)
 RESIDUALS = runs(rules.evaluate_model.output.residuals)
 FLOORS = expand(
-    rules.measure_floor.output.table, dataset=sorted({dataset for _, dataset in RUNS})
+    rules.measure_floor.output.table,
+    dataset=sorted(
+        {dataset for _, dataset in RUNS} | {*SETTINGS.studies.adversarial.datasets}
+    ),
 )
 FLOWS = [
     run
@@ -46,7 +54,7 @@ rule table_generative:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("models", "datasets"),
+        config=branches("models", "datasets", "studies.adversarial"),
         modules=used_by("table_generative"),
         code=digest("table_generative"),
     script:
@@ -84,7 +92,7 @@ rule table_steps:
 rule table_cost:
     # Wall times: under benchmarks, because they are the one thing that no rerun reproduces.
     input:
-        timing=trained("timing", RUNS),
+        timing=trained("timing", RUNS) + ([ADVERSARIAL.timing] if ADVERSARIAL else []),
     output:
         table=f"{RESULTS}/benchmarks/cost.tsv",
         record=f"{RESULTS}/provenance/table_cost/all.json",

@@ -51,6 +51,8 @@ from mfglab.config.score_terms import (
     ScorePdeConfig,
 )
 from mfglab.config.studies import (
+    ADVERSARIAL_TITLES,
+    AdversarialConfig,
     BoltzmannStudyConfig,
     BridgeConfig,
     CertificateConfig,
@@ -93,7 +95,9 @@ from mfglab.config.transformers import (
 from mfglab.config.tree import lookup, merge
 
 __all__ = [
+    "ADVERSARIAL_TITLES",
     "DEFAULT_CONFIG",
+    "AdversarialConfig",
     "BoltzmannConfig",
     "BoltzmannStudyConfig",
     "BridgeConfig",

@@ -11,7 +11,7 @@ from mfglab.config.base import Section
 from mfglab.config.data import DatasetConfig, is_mixture
 from mfglab.config.evaluation import EvaluationConfig
 from mfglab.config.models import ModelConfig, RunConfig, ScoreConfig
-from mfglab.config.studies import StudiesConfig
+from mfglab.config.studies import ADVERSARIAL_TITLES, StudiesConfig
 from mfglab.config.transformers import TransformersConfig
 from mfglab.config.tree import explain, merge
 
@@ -57,20 +57,24 @@ class Config(Section):
                         "expected letters, digits, '_' and '-' only"
                     )
         for name, model in self.models.items():
+            if name in ADVERSARIAL_TITLES:
+                raise ValueError(f"models: the name {name!r} is that of a study's model")
             self._check_model(name, model)
+        self._require_defined("studies.adversarial.datasets", self.studies.adversarial.datasets)
         return self
 
+    def _require_defined(self, key: str, used: list[str]) -> None:
+        for dataset in used:
+            if dataset not in self.datasets:
+                raise ValueError(
+                    f"{key}: {dataset!r} is not defined; known: {', '.join(self.datasets)}"
+                )
+        if len(set(used)) != len(used):
+            raise ValueError(f"{key} must differ, got {used}")
+
     def _check_model(self, name: str, model: ModelConfig) -> None:
-        named = {"datasets": model.datasets, "per_dataset": list(model.per_dataset)}
-        for key, used in named.items():
-            for dataset in used:
-                if dataset not in self.datasets:
-                    raise ValueError(
-                        f"models.{name}.{key}: {dataset!r} is not defined; "
-                        f"known: {', '.join(self.datasets)}"
-                    )
-        if len(set(model.datasets)) != len(model.datasets):
-            raise ValueError(f"models.{name}.datasets must differ, got {model.datasets}")
+        self._require_defined(f"models.{name}.datasets", model.datasets)
+        self._require_defined(f"models.{name}.per_dataset", list(model.per_dataset))
         # Overlays of data sets that this profile leaves out are checked all the same.
         for dataset in {**dict.fromkeys(model.datasets), **model.per_dataset}:
             self.run_config(name, dataset)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from mfglab.config import EvaluationConfig
 from mfglab.experiments.floor import targets, transport_size
@@ -31,9 +31,10 @@ from mfglab.trajectories.diagnostics import (
     speed_variation,
     straightness,
 )
+from mfglab.trajectories.integrate import Trajectory
 
 Points = NDArray[np.float64]
-Kind = TypeVar("Kind", bound=Solver)
+Kind = TypeVar("Kind", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -128,18 +129,37 @@ def evaluate_run(
         nll = -float(solver.log_prob(x).mean()) if likelihood else float("nan")
         own = own_metrics(solver, test, config, seed, samples)
         error = reconstruction_error(solver, *_inverse_settings(solver, test, config))
-    blocks = [samples[i * n : (i + 1) * n] for i in range(repeats)]
-    pairs = [transport_distances(a, b) for a, b in zip(blocks, targets(test, config), strict=True)]
     return RunMetrics(
-        w1=float(np.mean([pair.w1 for pair in pairs])),
-        w2=float(np.mean([pair.w2 for pair in pairs])),
-        sliced_w2=sliced_w2(samples, test[: len(samples)], PROJECTIONS, config.seed),
-        mmd2=mmd_squared(samples, test[: len(samples)], config.mmd_bandwidth),
+        **sample_metrics(samples, test, config),
         nll=nll,
         inverse_error=error,
         parameters=sum(p.numel() for p in solver.parameters()),
         **own,
     )
+
+
+def sample_metrics(samples: Points, test: Points, config: EvaluationConfig) -> dict[str, float]:
+    """Distances of samples (``floor_repeats`` times n, d) to test points: ``w1`` to ``mmd2``."""
+    goals = targets(test, config)
+    blocks = np.split(samples, len(goals))
+    pairs = [transport_distances(a, b) for a, b in zip(blocks, goals, strict=True)]
+    return {
+        "w1": float(np.mean([pair.w1 for pair in pairs])),
+        "w2": float(np.mean([pair.w2 for pair in pairs])),
+        "sliced_w2": sliced_w2(samples, test[: len(samples)], PROJECTIONS, config.seed),
+        "mmd2": mmd_squared(samples, test[: len(samples)], config.mmd_bandwidth),
+    }
+
+
+def path_metrics(run: Trajectory) -> dict[str, float]:
+    """What a flow's paths are like: ``kinetic`` to ``monotonicity_violation``."""
+    assert run.path is not None
+    return {
+        "kinetic": float(kinetic_energy(run.times, run.path).mean()),
+        "straightness": float(straightness(run.path).mean()),
+        "speed_variation": float(speed_variation(run.times, run.path).mean()),
+        "monotonicity_violation": crossing(run.path[0], run.path[-1]).monotonicity_violation,
+    }
 
 
 def single_precision(solver: Kind) -> Kind:
@@ -201,14 +221,9 @@ def _(
 ) -> dict[str, float]:
     x = torch.from_numpy(test[: config.path_points])
     # The path is drawn finely: straightness must not be an artefact of few steps.
-    run = solver.trajectories(x, max(config.step_sweep))
-    assert run.path is not None
     return {
         "terminal_gap": terminal_gap(solver, test, config, seed),
-        "kinetic": float(kinetic_energy(run.times, run.path).mean()),
-        "straightness": float(straightness(run.path).mean()),
-        "speed_variation": float(speed_variation(run.times, run.path).mean()),
-        "monotonicity_violation": crossing(run.path[0], run.path[-1]).monotonicity_violation,
+        **path_metrics(solver.trajectories(x, max(config.step_sweep))),
         "evaluations": solver.default_steps * solver.evaluations_per_step,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +14,9 @@ def cost_table(paths: Sequence[Path]) -> pd.DataFrame:
     """Seconds of training and peak memory of its process, by model and data set, over seeds.
 
     Args:
-        paths: Timing files of the training stage.
+        paths: Timing files, each with an entry or a list of them.
     """
-    frame = pd.DataFrame([json.loads(path.read_text(encoding="utf-8")) for path in paths])
+    frame = pd.DataFrame(_entries(paths))
     frame["ms_per_step"] = 1000 * frame["seconds"] / frame["steps"]
     grouped = frame.groupby(["model", "dataset"], sort=True)
     return grouped.agg(
@@ -35,8 +36,9 @@ def depth_cost_table(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
         paths: Timing files, one an arm, each a list with an entry a seed.
         runs: Columns ``task``, ``arm``, ``flops``, ``parameters``.
     """
-    entries = [row for path in paths for row in json.loads(path.read_text(encoding="utf-8"))]
-    frame = pd.DataFrame(entries, columns=["task", "arm", "seed", "seconds", "steps", "peak_mb"])
+    frame = pd.DataFrame(
+        _entries(paths), columns=["task", "arm", "seed", "seconds", "steps", "peak_mb"]
+    )
     frame["ms_per_step"] = 1000 * frame["seconds"] / frame["steps"]
     times = frame.groupby(["task", "arm"], sort=True).agg(
         seeds=("seed", "count"),
@@ -46,3 +48,8 @@ def depth_cost_table(paths: Sequence[Path], runs: pd.DataFrame) -> pd.DataFrame:
     )
     sizes = runs.groupby(["task", "arm"], sort=True)[["flops", "parameters"]].mean()
     return times.join(sizes).reset_index()
+
+
+def _entries(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    read = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return [row for found in read for row in (found if isinstance(found, list) else [found])]

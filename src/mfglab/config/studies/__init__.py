@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mfglab.config.base import Section
+from mfglab.config.studies.adversarial import ADVERSARIAL_TITLES, AdversarialConfig
 from mfglab.config.studies.boltzmann import BoltzmannStudyConfig
 from mfglab.config.studies.bridge import BridgeConfig
 from mfglab.config.studies.certificate import CertificateConfig, RobustnessWideConfig
@@ -30,6 +31,10 @@ class StudiesConfig(Section):
     closed_forms: ClosedFormsConfig = Field(
         default_factory=lambda: ClosedFormsConfig.model_validate({}),
         description="Closed-form studies.",
+    )
+    adversarial: AdversarialConfig = Field(
+        default_factory=lambda: AdversarialConfig.model_validate({}),
+        description="Generative models that are trained against a discriminator.",
     )
     digits: DigitsStudyConfig = Field(
         default_factory=lambda: DigitsStudyConfig.model_validate({}),
@@ -106,6 +111,8 @@ class StudiesConfig(Section):
 
 
 __all__ = [
+    "ADVERSARIAL_TITLES",
+    "AdversarialConfig",
     "BoltzmannStudyConfig",
     "BridgeConfig",
     "CertificateConfig",

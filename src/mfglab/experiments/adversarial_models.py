@@ -1,0 +1,172 @@
+"""Proximal flows and particles beside the other generative models: same data, same measures.
+
+Both are trained against a discriminator by loops of their own, not by the one of the models that
+minimise a loss; nothing is chosen on validation data, the last state counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import torch
+
+from mfglab.config import AdversarialConfig, EvaluationConfig
+from mfglab.datasets.splits import Splits
+from mfglab.experiments.evaluate import (
+    INVERSE_STEPS,
+    Points,
+    RunMetrics,
+    path_metrics,
+    reconstruction_error,
+    sample_metrics,
+    single_precision,
+)
+from mfglab.experiments.floor import transport_size
+from mfglab.experiments.nonparametric import ParticleCloud, fit_particles
+from mfglab.experiments.train import peak_memory
+from mfglab.solvers.adversarial import AdversarialSettings, train_members_adversarially
+from mfglab.solvers.proximal import ProximalFlow
+from mfglab.training.seeds import stream
+
+Row = dict[str, float | str]
+Model = ProximalFlow | ParticleCloud
+Trained = list[tuple[Model, int]]
+"""Models, and the step at which each has the weights that are measured."""
+
+Train = Callable[[Splits, AdversarialConfig, EvaluationConfig, Sequence[int]], Trained]
+
+
+def adversarial_models(
+    splits: Mapping[str, Splits],
+    config: AdversarialConfig,
+    evaluation: EvaluationConfig,
+    seeds: Sequence[int],
+) -> tuple[list[Row], list[Row]]:
+    """Train and measure both models on every data set with every seed.
+
+    Args:
+        splits: Data sets by name.
+        config: Sizes and settings.
+        evaluation: What is measured, as for the other generative models.
+        seeds: Seeds of weights, batches and noise.
+
+    Returns:
+        Metrics and training times; one row each for a model, data set and seed. A proximal flow
+        whose training ceased to be finite is measured where it last was, at ``best_step``.
+
+    Raises:
+        ParticlesDivergedError: Particles have left all bounds.
+    """
+    metrics: list[Row] = []
+    times: list[Row] = []
+    for dataset, data in splits.items():
+        test = np.asarray(data.test, dtype=np.float64)
+        for name, train in MODELS.items():
+            start = time.perf_counter()
+            trained = train(data, config, evaluation, seeds)
+            seconds = round((time.perf_counter() - start) / len(seeds), 3)
+            for seed, (model, steps) in zip(seeds, trained, strict=True):
+                key: Row = {"model": name, "dataset": dataset, "seed": seed}
+                print("measuring", key, flush=True)
+                found = measure(model, test, config, evaluation, seed)
+                metrics.append(key | found.row() | {"best_step": steps})
+                times.append(key | {"seconds": seconds, "steps": steps, "peak_mb": peak_memory()})
+    return metrics, times
+
+
+def measure(
+    model: Model, test: Points, config: AdversarialConfig, evaluation: EvaluationConfig, seed: int
+) -> RunMetrics:
+    """What is defined for a model, by the measures of the other generative models.
+
+    Paths of the proximal flow go from noise to data; like those of the other flows they are drawn
+    finely, while its samples take the Euler steps of its training. The map of such a step has no
+    density in closed form, so there is no likelihood. An evaluation of particles is a step of all.
+    """
+    n = transport_size(evaluation, len(test))
+    noise = stream("samples", evaluation.seed, seed)
+    with torch.no_grad():
+        samples = single_precision(model).sample(n * evaluation.floor_repeats, noise)
+        common = sample_metrics(samples.double().numpy(), test, evaluation)
+        nan = float("nan")
+        if isinstance(model, ParticleCloud):
+            return RunMetrics(
+                **common,
+                nll=nan,
+                inverse_error=nan,
+                evaluations=config.particle_steps,
+                parameters=model.particles.numel(),
+            )
+        model.double().eval()
+        start = stream("proximal paths", evaluation.seed, seed)
+        z = model.source.sample(evaluation.path_points, start).double()
+        run = model.generate(z, max(evaluation.step_sweep))
+        assert run.path is not None
+        times = torch.as_tensor(run.times, dtype=z.dtype)
+        # Of the potential Phi = U / lambda, as for OT-Flow; centred, because a discriminator, and
+        # with it Phi, is known but for a number.
+        residuals = torch.stack(
+            [model.hjb_residual(t, x) for t, x in zip(times, run.path, strict=True)]
+        )
+        spread = (residuals - residuals.mean(1, keepdim=True)).abs().mean(1)
+        x = torch.from_numpy(test[: evaluation.nll_points])
+        return RunMetrics(
+            **common,
+            **path_metrics(run),
+            nll=nan,
+            inverse_error=reconstruction_error(model, x, INVERSE_STEPS),
+            hjb_residual=float(torch.trapezoid(spread, times)) / model.kinetic_weight,
+            evaluations=model.default_steps * model.evaluations_per_step,
+            parameters=sum(p.numel() for p in model.potential.parameters()),
+        )
+
+
+def _proximal_flows(
+    data: Splits, config: AdversarialConfig, evaluation: EvaluationConfig, seeds: Sequence[int]
+) -> Trained:
+    settings = config.proximal
+    flows = [
+        ProximalFlow(
+            data.train.shape[1],
+            width=settings.width,
+            depth=settings.depth,
+            critic_width=settings.critic_width,
+            critic_depth=settings.critic_depth,
+            kinetic_weight=settings.kinetic_weight,
+            lipschitz=settings.lipschitz,
+            penalty=settings.penalty,
+            steps=settings.steps,
+            generator=stream("weights", seed),
+        )
+        for seed in seeds
+    ]
+    optimisation = AdversarialSettings(
+        iterations=config.iterations,
+        batch_size=config.batch_size,
+        ascent_steps=settings.ascent_steps,
+        flow_rate=settings.flow_rate,
+        discriminator_rate=settings.discriminator_rate,
+    )
+    noise = [stream("adversarial", seed) for seed in seeds]
+    points = torch.from_numpy(data.train).float()
+    results = train_members_adversarially(flows, points, optimisation, noise, config.iterations)
+    last = [config.iterations if r.diverged_at is None else r.diverged_at for r in results]
+    return list(zip(flows, last, strict=True))
+
+
+def _particles(
+    data: Splits, config: AdversarialConfig, evaluation: EvaluationConfig, seeds: Sequence[int]
+) -> Trained:
+    points = torch.from_numpy(np.asarray(data.train[: config.particle_data], dtype=np.float64))
+    count = transport_size(evaluation, len(data.test))
+    clouds = fit_particles([points] * len(seeds), seeds, count, config.particle_steps)
+    return [(cloud, config.particle_steps) for cloud in clouds]
+
+
+#: How models are trained, by the name that their rows have.
+MODELS: Mapping[str, Train] = MappingProxyType(
+    {"proximal": _proximal_flows, "particles": _particles}
+)
