@@ -26,8 +26,8 @@ from mfglab.experiments.evaluate import (
 )
 from mfglab.experiments.floor import transport_size
 from mfglab.experiments.nonparametric import ParticleCloud, fit_particles
+from mfglab.experiments.proximal_training import train_proximal_flows
 from mfglab.experiments.train import peak_memory
-from mfglab.solvers.adversarial import AdversarialSettings, train_members_adversarially
 from mfglab.solvers.proximal import ProximalFlow
 from mfglab.training.seeds import stream
 
@@ -127,34 +127,13 @@ def measure(
 def _proximal_flows(
     data: Splits, config: AdversarialConfig, evaluation: EvaluationConfig, seeds: Sequence[int]
 ) -> Trained:
-    settings = config.proximal
-    flows = [
-        ProximalFlow(
-            data.train.shape[1],
-            width=settings.width,
-            depth=settings.depth,
-            critic_width=settings.critic_width,
-            critic_depth=settings.critic_depth,
-            kinetic_weight=settings.kinetic_weight,
-            lipschitz=settings.lipschitz,
-            penalty=settings.penalty,
-            steps=settings.steps,
-            generator=stream("weights", seed),
-        )
-        for seed in seeds
-    ]
-    optimisation = AdversarialSettings(
-        iterations=config.iterations,
-        batch_size=config.batch_size,
-        ascent_steps=settings.ascent_steps,
-        flow_rate=settings.flow_rate,
-        discriminator_rate=settings.discriminator_rate,
-    )
-    noise = [stream("adversarial", seed) for seed in seeds]
     points = torch.from_numpy(data.train).float()
-    results = train_members_adversarially(flows, points, optimisation, noise, config.iterations)
-    last = [config.iterations if r.diverged_at is None else r.diverged_at for r in results]
-    return list(zip(flows, last, strict=True))
+    size = {"iterations": config.iterations, "batch_size": config.batch_size}
+    trained = train_proximal_flows(points, config.proximal, seeds, **size)
+    return [
+        (flow, config.iterations if result.diverged_at is None else result.diverged_at)
+        for flow, result in trained
+    ]
 
 
 def _particles(

@@ -22,8 +22,8 @@ from mfglab.config import ManifoldLaw, ManifoldsConfig, TrainingConfig
 from mfglab.datasets.embedding import EmbeddedLaw
 from mfglab.datasets.factory import TOYS
 from mfglab.experiments.manifold_metrics import Array, Reference, measure
+from mfglab.experiments.proximal_training import train_proximal_flows
 from mfglab.games.dynamics import OrnsteinUhlenbeck
-from mfglab.solvers.adversarial import AdversarialSettings, train_members_adversarially
 from mfglab.solvers.base import DivergedError, Solver
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.proximal import OffPathProximalFlow, ProximalFlow
@@ -111,39 +111,21 @@ class ProximalArm:
         self, data: ManifoldData, config: ManifoldsConfig, seeds: Sequence[int], work: Path
     ) -> list[Trained]:
         """Train the two players; initial weights, batches and noise are those of the other arms."""
-        settings = config.proximal
-        solvers = [
-            self.kind(
-                data.law.dim,
-                width=settings.width,
-                depth=settings.depth,
-                critic_width=settings.critic_width,
-                critic_depth=settings.critic_depth,
-                kinetic_weight=settings.kinetic_weight,
-                kinetic=self.w2,
-                lipschitz=settings.lipschitz if self.w1 else None,
-                penalty=settings.penalty,
-                steps=settings.steps,
-                generator=stream("weights", seed),
-            )
-            for seed in seeds
-        ]
-        optimisation = AdversarialSettings(
+        trained = train_proximal_flows(
+            data.train,
+            config.proximal,
+            seeds,
             iterations=config.iterations,
             batch_size=config.batch_size,
-            ascent_steps=settings.ascent_steps,
-            flow_rate=settings.flow_rate,
-            discriminator_rate=settings.discriminator_rate,
-        )
-        noise = [stream("adversarial", seed) for seed in seeds]
-        results = train_members_adversarially(
-            solvers, data.train, optimisation, noise, config.iterations
+            w1=self.w1,
+            w2=self.w2,
+            kind=self.kind,
         )
         return [
             Trained(solver)
             if result.diverged_at is None
             else Trained(solver, True, float(result.diverged_at))
-            for solver, result in zip(solvers, results, strict=True)
+            for solver, result in trained
         ]
 
 
