@@ -128,8 +128,13 @@ def _proximal_flows(
     data: Splits, config: AdversarialConfig, evaluation: EvaluationConfig, seeds: Sequence[int]
 ) -> Trained:
     points = torch.from_numpy(data.train).float()
-    size = {"iterations": config.iterations, "batch_size": config.batch_size}
-    trained = train_proximal_flows(points, config.proximal, seeds, **size)
+    trained = train_proximal_flows(
+        points,
+        config.proximal,
+        seeds,
+        iterations=config.iterations,
+        batch_size=config.batch_size,
+    )
     return [
         (flow, config.iterations if result.diverged_at is None else result.diverged_at)
         for flow, result in trained
