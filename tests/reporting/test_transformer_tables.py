@@ -187,7 +187,8 @@ def test_figures_show_every_task_arm_and_change(tmp_path):
     )  # fmt: skip
     assert len(transfer_curves(transfer, TASKS).axes) == 2
     (axes,) = sweep_curves(sweep(tmp_path), TASKS).axes
-    assert [t.get_text() for t in axes.get_xticklabels()] == ["0.1", "1.0", "5.0"]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["0.1", "1", "5"]
+    assert axes.get_xlabel() == r"weight $\lambda$"
     (axes,) = ablation_bars(ablation_runs(runs(), TASKS), TASKS).axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["penalty"]
     paths = {

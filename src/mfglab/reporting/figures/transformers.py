@@ -159,6 +159,25 @@ def transfer_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
     return figure
 
 
+#: What the keys that sweeps vary are called on an axis; others keep their name.
+_KEYS = {
+    "depth.horizon": "horizon T",
+    "depth.steps": "steps M",
+    "fraction": "share of the training data",
+    "label_noise": "share of wrong labels",
+    "network.norm": "layer norms",
+    "weight": r"weight $\lambda$",
+}
+
+
+def _number(value: object) -> str:
+    """A number without idle zeros; anything else, such as the name of a norm, as it is."""
+    try:
+        return f"{float(str(value)):g}"
+    except ValueError:
+        return str(value)
+
+
 def sweep_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
     """Test loss of final (full) and best (hollow) weights by the value that is varied."""
     arms = Arms(tasks)
@@ -180,8 +199,9 @@ def sweep_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
                 label = arms.title(task, arm) if checkpoint == "final" else ""
                 chosen = mine[mine["checkpoint"] == checkpoint]
                 _intervals(axes, chosen, "place", "loss", label, arms.style(arm), face)
-        axes.set_xticks(places["place"], places["value"].astype(str), fontsize=7)
-        axes.set_xlabel(tasks[task]["sweeps"][name]["key"])
+        axes.set_xticks(places["place"], [_number(v) for v in places["value"]], fontsize=7)
+        key = tasks[task]["sweeps"][name]["key"]
+        axes.set_xlabel(_KEYS.get(key, key))
         axes.set_title(f"{tasks[task]['title']}: {name.replace('_', ' ')}")
         axes.set_ylabel("test loss, nats")
     arms.legend(figure)
