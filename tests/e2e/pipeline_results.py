@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 RESULTS = "results/smoke"
 #: Wall times: the one thing that no second run reproduces, and the records that hold their hashes.
-TIMES = re.compile(r"/timing\.json$|/provenance/(train_\w+|table_(transformer_)?cost)/")
+_TIMED = r"train_\w+|table_(transformer_)?cost|study_adversarial|study_time_to_quality"
+TIMES = re.compile(rf"/timing\.json$|/provenance/({_TIMED})/")
 #: Inside the results folder, but made by Snakemake or the calls of this module.
 OTHER = re.compile(r"/(logs|benchmarks|unfinished)/|report\.html$")
 

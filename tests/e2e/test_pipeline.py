@@ -22,6 +22,8 @@ from pipeline_results import (
 )
 from snakemake_tree import ROOT, Tree
 
+from mfglab.config import ADVERSARIAL_TITLES
+
 pytestmark = pytest.mark.e2e
 
 CONFIGS = ["config/smoke.yaml", "tests/e2e/tiny.yaml"]
@@ -66,6 +68,7 @@ def test_no_result_is_empty(done):
 def test_every_model_was_trained_with_every_seed(done):
     runs = pd.read_csv(done.root / RESULTS / "tables" / "generative_runs.csv")
     models = set(yaml.safe_load((ROOT / "config" / "default.yaml").read_text())["models"])
+    models |= set(ADVERSARIAL_TITLES)
     assert set(runs["model"]) == models
     assert sorted(runs.groupby("model").size()) == [2] * len(models)
     assert set(runs["seed"]) == {0, 1}
