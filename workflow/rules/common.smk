@@ -39,6 +39,19 @@ def branches(*paths):
     return choose
 
 
+def sweep_branches(wildcards):
+    """Configuration of a sweep: of the arms, those alone that it varies."""
+    sweep = TASKS[wildcards.task].sweeps[wildcards.sweep]
+    return branches(
+        *(f"depth_runs.{{task}}.{arm}" for arm in sweep.arms),
+        "transformers.tasks.{task}.data",
+        "transformers.tasks.{task}.sweeps.{sweep}",
+        "depth_evaluations.{task}",
+        "depth_seeds",
+        "device",
+    )(wildcards)
+
+
 def used_by(rule):
     """Package modules that the script of a rule imports, the frame of every stage apart."""
     script = Path(workflow.basedir) / "workflow" / "scripts" / f"{rule}.py"

@@ -88,14 +88,7 @@ rule sweep_transformer:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches(
-            "depth_runs.{task}",
-            "transformers.tasks.{task}.data",
-            "transformers.tasks.{task}.sweeps.{sweep}",
-            "depth_evaluations.{task}",
-            "depth_seeds",
-            "device",
-        ),
+        config=sweep_branches,
         work=f"{RESULTS}/unfinished/sweeps.{{task}}.{{sweep}}",
         modules=used_by("sweep_transformer"),
         code=digest("sweep_transformer"),

@@ -17,8 +17,8 @@ with stage(snakemake) as job:
     sweep = SweepConfig.model_validate(
         job.config_value(f"{branch}.sweeps.{job.wildcards['sweep']}")
     )
-    runs = job.config_value(f"depth_runs.{name}")
-    arms = {arm: DepthRunConfig.model_validate(runs[arm]) for arm in sweep.arms}
+    runs = {arm: job.config_value(f"depth_runs.{name}.{arm}") for arm in sweep.arms}
+    arms = {arm: DepthRunConfig.model_validate(run) for arm, run in runs.items()}
     read = TransformerEvaluationConfig.model_validate
     evaluation = read(job.config_value(f"depth_evaluations.{name}"))
     work, device = Path(job.param("work")), job.config_value("device")
