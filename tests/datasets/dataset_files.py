@@ -172,6 +172,16 @@ def modelnet_archive() -> dict[str, bytes]:
     return {"ModelNet10.zip": zipped(members)}
 
 
+def large_modelnet_archive() -> dict[str, bytes]:
+    models = [("night_stand", "train", i) for i in range(1, 4)] + [("night_stand", "test", 4)]
+    models += [("airplane", "train", i) for i in range(1, 4)]
+    members = {
+        f"ModelNet40/{label}/{split}/{label}_{i:04d}.off": f"OFF\n{TETRAHEDRON}".encode()
+        for label, split, i in models
+    }
+    return {"ModelNet40.zip": zipped(members)}
+
+
 def modelnet_arrays(n: int = 4, m: int = 1024) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
     points = rng.integers(-32767, 32768, (n, m, 3)).astype(np.int16)
@@ -221,6 +231,7 @@ MAKERS = {
     ("mnist", "idx"): mnist_files,
     ("modelnet10", "off-meshes"): modelnet_archive,
     ("modelnet10", "clouds-1024"): modelnet_clouds,
+    ("modelnet40", "off-meshes"): large_modelnet_archive,
     ("imdb", "aclImdb"): imdb_archive,
     ("imdb", "labelled-csv"): imdb_csv,
     ("rt-polarity", "archive"): polarity_archive,

@@ -309,7 +309,7 @@ def test_modelnet_keeps_the_published_test_split():
         tuple(map(str, range(n))),
         ("bed", "desk"),
     )
-    task = clouds.modelnet10(data, points=16)
+    task = clouds.modelnet(data, points=16)
     assert [len(part) for part in (task.train, task.val, task.test)] == [18, 2, 4]
     assert task.test.inputs.shape == (4, 16, 3)
     assert task.classes == 2
@@ -321,6 +321,7 @@ def test_modelnet_keeps_the_published_test_split():
         ("shakespeare", "tinyshakespeare", "char-rnn", {"length": 2, "paper_split": True}),
         ("tokens", "openwebtext", "nanogpt", {"length": 8, "source": "openwebtext"}),
         ("mnist", "mnist", "idx", {"n_val": 2}),
+        ("modelnet", "modelnet40", "off-meshes", {"source": "modelnet40", "points": 8}),
         ("cats_dogs", "cats-vs-dogs", "200px-2400", {"size": 8, "per_class": 10}),
     ],
 )

@@ -97,11 +97,13 @@ class Shapes(Section):
     seed: Seed = 2304
 
 
-class ModelNet10(Section):
-    """ModelNet10, downloaded: published split, a share of its training part for validation."""
+class ModelNet(Section):
+    """ModelNet10 or 40, downloaded: published split, part of the training models for validation."""
 
-    kind: Literal["modelnet10"]
-    source: Literal["modelnet10"] = Field("modelnet10", description="Name in the registry.")
+    kind: Literal["modelnet"]
+    source: Literal["modelnet10", "modelnet40"] = Field(
+        "modelnet10", description="Name in the registry."
+    )
     points: int = Field(1_024, ge=8, description="Points of a cloud.")
     per_class: int | None = Field(
         None, ge=2, description="Training clouds of a class at most, before validation; null: all."
@@ -151,7 +153,7 @@ TaskDataConfig = Annotated[
     | Mnist
     | CatsDogs
     | Shapes
-    | ModelNet10
+    | ModelNet
     | Grammar
     | RtPolarity
     | Imdb,
@@ -167,7 +169,7 @@ FORMS: dict[str, Literal["text", "images", "clouds", "sentences"]] = {
     "mnist": "images",
     "cats_dogs": "images",
     "shapes": "clouds",
-    "modelnet10": "clouds",
+    "modelnet": "clouds",
     "grammar": "sentences",
     "rt_polarity": "sentences",
     "imdb": "sentences",

@@ -19,6 +19,7 @@ REGISTRY: Mapping[str, RemoteDataset] = MappingProxyType(
             registry_text.OPENWEBTEXT,
             registry_arrays.MNIST,
             registry_arrays.MODELNET10,
+            registry_arrays.MODELNET40,
             registry_text.IMDB,
             registry_text.RT_POLARITY,
             registry_text.SENTIMENT_SENTENCES,

@@ -91,6 +91,30 @@ MODELNET10 = RemoteDataset(
     ),
 )
 
+MODELNET40 = RemoteDataset(
+    name="modelnet40",
+    title="ModelNet40: 12,311 CAD models of 40 classes",
+    licence=MODELNET10.licence,
+    citation=MODELNET10.citation,
+    variants=(
+        Variant(
+            "off-meshes",
+            (
+                RemoteFile(
+                    "ModelNet40.zip",
+                    "42dc3e656932e387f554e25a4eb2cc0e1a1bd3ab54606e2a9eae444c60e536ac",
+                    None,
+                    (
+                        "http://modelnet.cs.princeton.edu/ModelNet40.zip",
+                        "https://modelnet.cs.princeton.edu/ModelNet40.zip",
+                    ),
+                ),
+            ),
+            clouds.read_modelnet_archive,
+        ),
+    ),
+)
+
 CATS_VS_DOGS = RemoteDataset(
     name="cats-vs-dogs",
     title="Cats and dogs (Asirra): 25,000 photographs; the alternative has 2,400 of them",

@@ -1,4 +1,4 @@
-"""Point clouds of ModelNet10: repacked clouds, or points sampled from the published meshes."""
+"""Point clouds of ModelNet: repacked clouds, or points sampled from the published meshes."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class MeshArchive:
 
 
 def read_modelnet_archive(paths: Mapping[str, Path]) -> MeshArchive:
-    """List the meshes of ``ModelNet10.zip`` (Wu et al. 2015).
+    """List the meshes of ``ModelNet10.zip`` or ``ModelNet40.zip`` (Wu et al. 2015).
 
     Raises:
         MalformedFileError: Damaged archive, or no ``<class>/<split>/<name>.off`` in it.

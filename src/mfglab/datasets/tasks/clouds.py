@@ -1,4 +1,4 @@
-"""Point clouds with classes: generated shapes seen in part, and ModelNet10."""
+"""Point clouds with classes: generated shapes seen in part, and ModelNet."""
 
 from __future__ import annotations
 
@@ -140,13 +140,13 @@ def normalised(clouds: Tensor) -> Tensor:
     return out
 
 
-def modelnet10(
+def modelnet(
     data: PointClouds | MeshArchive,
     points: int = 1_024,
     per_class: int | None = None,
     seed: int = 2304,
 ) -> Task:
-    """ModelNet10 with its published test split; a tenth of each training class is for validation.
+    """ModelNet10 or 40 with its published test split; a tenth of each training class is for validation.
 
     Args:
         data: Repacked clouds, or meshes from which points are sampled.

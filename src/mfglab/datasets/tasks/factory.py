@@ -14,7 +14,7 @@ from mfglab.config.tasks import (
     Grammar,
     Imdb,
     Mnist,
-    ModelNet10,
+    ModelNet,
     PydocText,
     RtPolarity,
     Shakespeare,
@@ -69,14 +69,14 @@ def build_task(config: TaskDataConfig, fetched: FetchedDataset | None = None) ->
             return sentences.grammar(
                 config.n_train, config.n_val, config.n_test, config.length, seed=config.seed
             )
-        case Shakespeare() | Tokens() | Mnist() | CatsDogs() | ModelNet10() | RtPolarity() | Imdb():
+        case Shakespeare() | Tokens() | Mnist() | CatsDogs() | ModelNet() | RtPolarity() | Imdb():
             return _published(config, fetched)
         case _:
             assert_never(config)
 
 
 def _published(
-    config: Shakespeare | Tokens | Mnist | CatsDogs | ModelNet10 | RtPolarity | Imdb,
+    config: Shakespeare | Tokens | Mnist | CatsDogs | ModelNet | RtPolarity | Imdb,
     fetched: FetchedDataset | None,
 ) -> Task:
     source = config.source
@@ -93,9 +93,9 @@ def _published(
         case CatsDogs():
             pets = _read(source, fetched, PetArchive)
             return images.cats_dogs(pets, config.size, config.per_class, config.seed)
-        case ModelNet10():
+        case ModelNet():
             models = _read(source, fetched, PointClouds, MeshArchive)
-            return clouds.modelnet10(models, config.points, config.per_class, config.seed)
+            return clouds.modelnet(models, config.points, config.per_class, config.seed)
         case RtPolarity():
             reviews = _read(source, fetched, LabelledTexts)
             return sentences.rt_polarity(reviews, config.length, config.vocabulary, config.seed)
