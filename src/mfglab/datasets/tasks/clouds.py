@@ -146,7 +146,7 @@ def modelnet(
     per_class: int | None = None,
     seed: int = 2304,
 ) -> Task:
-    """ModelNet10 or 40 with its published test split; a tenth of each training class is for validation.
+    """ModelNet10 or 40, published test split; a tenth of each training class is for validation.
 
     Args:
         data: Repacked clouds, or meshes from which points are sampled.
