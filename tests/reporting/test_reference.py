@@ -20,6 +20,7 @@ from mfglab.reporting.reference import (
     LARGEST,
     ReferenceRunError,
     collect,
+    keep_older,
     make_reference,
     summarise,
 )
@@ -252,6 +253,48 @@ def test_of_a_partial_run_the_claims_are_judged_whose_table_there_is(finished):
     ]
     assert "there is no no.csv" in rows[1]
     assert "no.csv" in (TARGET / "ledger.md").read_text()
+
+
+def test_an_update_keeps_what_was_not_run(finished):
+    shutil.rmtree(RESULTS)
+    Path("sources/runs.csv").write_text("seed,seconds\n0,0.5\n1,0.6\n2,0.7\n")
+    run_job(table())
+    run_job(figure())
+    make_reference(RESULTS, TARGET, CONFIG, partial=True)
+    before = json.loads((TARGET / "provenance.json").read_text())
+    # Of the second run there is the figure alone; its claims are judged by the older table.
+    shutil.rmtree(RESULTS)
+    Path("sources/samples.png").write_text("newer")
+    Path(RUNS[0]).parent.mkdir(parents=True)
+    shutil.copyfile(TARGET / "tables/runs.csv", "sources/input.csv")
+    Path("sources/other.csv").write_text("seed\n0\n")
+    other = job("other", ["tables/other.csv"], {}, {})
+    Path(other.script).write_text(SCRIPT)
+    run_job(replace(figure(), inputs={"runs": ["sources/input.csv"]}))
+    run_job(other)
+    paths = make_reference(RESULTS, TARGET, CONFIG, update=True)
+    assert {path.relative_to(TARGET).as_posix() for path in paths} == inside(TARGET)
+    assert inside(TARGET) == KEPT | {"tables/other.csv", "provenance.json"}
+    assert (TARGET / "samples.png").read_text() == "newer"
+    assert (TARGET / "ledger.csv").read_text().splitlines()[1].startswith("fast,reproduced,0.6")
+    after = json.loads((TARGET / "provenance.json").read_text())
+    assert set(after["files"]) == {"samples.png", "trajectories.png", "tables/other.csv"}
+    (earlier,) = after["earlier"]
+    assert set(earlier["files"]) == {"tables/runs.csv", "tables/steps.csv", "cost.tsv"}
+    assert earlier | {"files": before["files"]} == before
+    # Updated again, the runs before stay in the list as long as a file of theirs does.
+    make_reference(RESULTS, TARGET, CONFIG, update=True)
+    assert json.loads((TARGET / "provenance.json").read_text()) == after
+
+
+def test_an_update_needs_a_reference_as_it_was_written(finished):
+    with pytest.raises(ReferenceRunError, match="there is no reference to update"):
+        make_reference(RESULTS, TARGET, CONFIG, update=True)
+    make_reference(RESULTS, TARGET, CONFIG)
+    (TARGET / "tables/steps.csv").write_text("by hand")
+    assert len(keep_older(TARGET, {"tables/steps.csv"})[0]) == len(KEPT) - 4
+    with pytest.raises(ReferenceRunError, match=r"steps\.csv is not the file that .*provenance"):
+        keep_older(TARGET, {"tables/runs.csv"})
 
 
 def test_a_run_without_figures_is_refused(finished):

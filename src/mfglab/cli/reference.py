@@ -21,10 +21,16 @@ def configure(parser: ArgumentParser) -> None:
         help="results of a complete run (default: results/default)",
     )
     add_overlays(parser, audit.OVERLAYS)
-    parser.add_argument(
+    some = parser.add_mutually_exclusive_group()
+    some.add_argument(
         "--partial",
         action="store_true",
         help="some targets alone were run: keep their tables and judge what they allow",
+    )
+    some.add_argument(
+        "--update",
+        action="store_true",
+        help="the same, and keep the files of the older reference that were not run",
     )
 
 
@@ -36,7 +42,8 @@ def run(arguments: Namespace) -> int:
     """
     config = audit.load(arguments.configfile, arguments.results.name)
     folder = REFERENCE / arguments.results.name
-    for path in make_reference(arguments.results, folder, config, partial=arguments.partial):
+    options = {"partial": arguments.partial, "update": arguments.update}
+    for path in make_reference(arguments.results, folder, config, **options):
         print(path.as_posix())
     if refresh_readme(README, README_LEDGER):
         print(README.as_posix())

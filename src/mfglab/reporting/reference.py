@@ -1,11 +1,12 @@
-"""Reference results: the small files of one complete, audited run, kept in the repository."""
+"""Reference results: the small files of an audited run, kept in the repository."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from mfglab.files import relative_name, sha256_file, write_text
 from mfglab.reporting.audit import Status, audit
 from mfglab.reporting.claims import Claim, load_claims
+from mfglab.reporting.figures.style import figure_style, save
+from mfglab.reporting.figures.verdicts import verdict_figure
 from mfglab.reporting.judge import Outcome, Verdict, judge
 from mfglab.reporting.ledger import write_ledger
 from mfglab.reporting.provenance import Record, canonical_json, read_record
@@ -27,12 +30,12 @@ SUMMARY = "provenance.json"
 #: A repository is cloned whole, so each file must be small.
 LARGEST = 1_000_000
 
-_LEDGER, _LEDGER_TEXT = "ledger.csv", "ledger.md"
+_LEDGER, _LEDGER_TEXT, _LEDGER_FIGURE = _JUDGED = ("ledger.csv", "ledger.md", "claims.png")
 #: Name in the reference folder to file of the run.
 _SINGLE = {
     _LEDGER: "claims/ledger.csv",
     _LEDGER_TEXT: "claims/ledger.md",
-    "claims.png": "claims/claims.png",
+    _LEDGER_FIGURE: "claims/claims.png",
     "cost.tsv": "benchmarks/cost.tsv",
 }
 #: The same, where the run has it.
@@ -67,10 +70,13 @@ def make_reference(
     largest: int = LARGEST,
     *,
     partial: bool = False,
+    update: bool = False,
 ) -> list[Path]:
     """Copy the ledger, tables, figures and cost of a run, with a summary of its provenance.
 
     ``destination`` is replaced as a whole, or not at all. The run must pass its audit.
+    ``update`` takes what the run has not made from the older reference: a profile of many hours can
+    be run branch by branch. The summary then lists the runs of those files too.
 
     Args:
         results: Folder of a complete run, such as ``results/default``.
@@ -79,6 +85,8 @@ def make_reference(
         largest: Bytes that one file may have.
         partial: Whether some targets alone were run, so that there need be no ledger. Then claims
             are judged here, as far as the run has their tables.
+        update: The same, and files of ``destination`` that the run has not made stay. Claims are
+            judged by the tables of both.
 
     Returns:
         The files written, sorted.
@@ -86,11 +94,17 @@ def make_reference(
     Raises:
         FileNotFoundError: There is no such results folder.
         ReferenceRunError: A file is missing or too large, the audit finds something, or the stages
-            ran with different versions of a package.
+            ran with different versions of a package; or there is no reference to update, or one
+            that was changed by hand.
     """
     _require_audit(results, config)
-    copies = collect(results, largest, partial=partial)
+    copies = collect(results, largest, partial=partial or update)
+    if update:
+        copies = [copy for copy in copies if copy.name not in _JUDGED]
     summary = summarise(_records(results), copies)
+    if update:
+        older, summary["earlier"] = keep_older(destination, {copy.name for copy in copies})
+        copies += older
     temporary = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     try:
         for copy in copies:
@@ -98,7 +112,7 @@ def make_reference(
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(copy.source, target)
         names = [copy.name for copy in copies]
-        if partial and _LEDGER not in names:
+        if (partial or update) and _LEDGER not in names:
             names += _judge_partly(load_claims(CLAIMS), temporary, config["profile"])
         write_text(temporary / SUMMARY, canonical_json(summary))
         _replace_folder(temporary, destination)
@@ -132,6 +146,36 @@ def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> 
                 "reference file may have"
             )
     return [Copy(name, path, sha256_file(path)) for name, path in sorted(sources.items())]
+
+
+def keep_older(destination: Path, made: Set[str]) -> tuple[list[Copy], list[dict[str, Any]]]:
+    """What an older reference has beside the files ``made`` and its ledger.
+
+    Returns:
+        The files, and the summaries of the runs that they are from, of those files alone.
+
+    Raises:
+        ReferenceRunError: There is no reference, or a file is not the one of its summary.
+    """
+    path = destination / SUMMARY
+    if not path.is_file():
+        raise ReferenceRunError(f"{path} does not exist: there is no reference to update")
+    newest = json.loads(path.read_text())
+    copies, summaries = [], []
+    for summary in (newest, *newest.pop("earlier", [])):
+        files = {
+            name: origin
+            for name, origin in summary["files"].items()
+            if name not in made and name not in _JUDGED
+        }
+        for name, origin in files.items():
+            source = destination / name
+            if not source.is_file() or sha256_file(source) != origin["sha256"]:
+                raise ReferenceRunError(f"{source} is not the file that {path} describes")
+            copies.append(Copy(name, source, origin["sha256"]))
+        if files:
+            summaries.append(summary | {"files": files})
+    return copies, summaries
 
 
 def summarise(records: Iterable[Record], copies: Iterable[Copy]) -> dict[str, Any]:
@@ -182,7 +226,9 @@ def _judge_partly(claims: Sequence[Claim], folder: Path, profile: str) -> list[s
     if all(verdict.outcome is Outcome.NOT_RUN for verdict in verdicts):
         return []
     write_ledger(claims, verdicts, folder / _LEDGER, folder / _LEDGER_TEXT)
-    return [_LEDGER, _LEDGER_TEXT]
+    with figure_style():
+        save(verdict_figure(claims, verdicts), folder / _LEDGER_FIGURE, dpi=80)
+    return [*_JUDGED]
 
 
 def _require_audit(results: Path, config: Mapping[str, Any]) -> None:
