@@ -23,9 +23,9 @@ class AdversarialConfig(Section):
         default_factory=lambda: ProximalConfig.model_validate({}),
         description="The proximal flow.",
     )
-    iterations: int = Field(600, ge=1, description="Steps of the proximal flow.")
+    iterations: int = Field(400, ge=1, description="Steps of the proximal flow.")
     batch_size: int = Field(200, ge=1, description="Points of a step of the proximal flow.")
-    particle_steps: int = Field(340, ge=1, description="Steps of the particles.")
+    particle_steps: int = Field(230, ge=1, description="Steps of the particles.")
     particle_data: int = Field(
         2000, ge=16, description="Training points that the particles flow to, the first ones."
     )

@@ -16,7 +16,7 @@ class DataEfficiencyConfig(Section):
 
     laws: list[EfficiencyLaw] = Field(["mixture_2d"], min_length=1, description="Laws.")
     n_train: list[Annotated[int, Field(ge=10)]] = Field(
-        [50, 200, 1000], min_length=2, description="Numbers of training points."
+        [50, 1000], min_length=2, description="Numbers of training points."
     )
     arms: list[str] = Field(
         ["sgm", "sgm_time", "hjb_sgm", "otflow", "wpo", "gpa"],
@@ -36,7 +36,7 @@ class DataEfficiencyConfig(Section):
     test_points: int = Field(1000, ge=64, description="Held-out points of W2 and score error.")
     nll_points: int = Field(256, ge=16, description="Held-out points of the likelihood.")
     budgets: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.125, 0.25, 0.5, 1.0],
+        [0.125, 0.5, 1.0],
         min_length=1,
         description="Shares of the training that each model gets on the most points, to find how "
         "soon it reaches `quality`.",

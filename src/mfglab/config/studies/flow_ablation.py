@@ -11,7 +11,7 @@ class FlowAblationConfig(SmallModels):
     """Plain, kinetic and Jacobian-penalised CNF, OT-Flow with and without its terms, matching."""
 
     iterations: int = Field(
-        250, ge=1, description="Optimiser steps of the flows that are simulated in training."
+        180, ge=1, description="Optimiser steps of the flows that are simulated in training."
     )
     path_points: int = Field(500, ge=8, description="Test points whose trajectories are measured.")
     drawn_paths: int = Field(60, ge=1, description="Trajectories in the figure.")

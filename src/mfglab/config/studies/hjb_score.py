@@ -26,7 +26,7 @@ class HjbScoreConfig(Section):
         [100, 20_000], min_length=1, description="Numbers of training points."
     )
     weights: dict[Form, list[Annotated[float, Field(gt=0)]]] = Field(
-        {"residual": [0.1, 1.0], "increment": [1.0]},
+        {"residual": [1.0], "increment": [1.0]},
         min_length=1,
         description="Weights by form of the regulariser: squared HJB residual, Ito increments, "
         "equation of the score.",
