@@ -24,6 +24,8 @@ from mfglab.reporting.transformers import (
     in_order,
     motion_table,
     swept,
+    tuned_runs,
+    tuned_table,
 )
 
 TASKS = {
@@ -105,6 +107,60 @@ def test_runs_that_diverged_are_left_out():
     frame = runs()
     frame.loc[frame["seed"] == 1, ["diverged", "loss"]] = [1.0, np.nan]
     assert arm_table(frame, TASKS)["Loss (nats)"][0] == "2.000"
+
+
+def tuned(**changes):
+    """Three values for the baseline: validation data prefer 0.2, test data 0.4."""
+    sweeps = {
+        "dropout": {"arms": ["baseline"], "key": "network.dropout", "values": [0.2, 0.4]},
+        "fraction": {"arms": ["baseline"], "key": "fraction", "values": [0.5]},
+    }
+    tasks = {"text": TASKS["text"] | {"sweeps": sweeps}}
+    losses = {"0.0": (2.0, 2.0), "0.2": (1.0, 1.8), "0.4": (1.1, 1.2)}
+    rows = [
+        {
+            "task": "text", "sweep": "dropout", "arm": "baseline", "checkpoint": "final",
+            "value": value, "seed": seed, "diverged": 0.0, "val_loss": val + seed,
+            "loss": loss + seed, "error": 0.7,
+        }
+        for value, (val, loss) in losses.items()
+        for seed in (0.0, 1.0)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    frame = pd.concat([frame, frame[:2].assign(sweep="fraction", value="0.5")], ignore_index=True)
+    for (value, seed), change in changes.get("cells", {}).items():
+        frame.loc[(frame["value"] == value) & (frame["seed"] == seed), list(change)] = list(
+            change.values()
+        )
+    return tuned_runs(frame, changes.get("runs", runs()), tasks), tasks
+
+
+def test_validation_data_choose_and_test_data_measure():
+    chosen, tasks = tuned()
+    assert chosen["value"].to_list() == ["0.2", "0.2"]
+    assert set(chosen["sweep"]) == {"dropout"}  # a share of the data is no choice
+    assert chosen["loss"].to_list() == pytest.approx([1.8, 2.8])
+    # The final weights of OT have 2.5 and 2.6: 1.5 + 0.1 seed + 1.
+    assert chosen["loss_over_ot"].to_list() == pytest.approx([-0.7, 0.2])
+    assert chosen["error_over_ot"].to_list() == pytest.approx([0.2, 0.2])
+    (row,) = tuned_table(chosen, tasks).to_dict("records")
+    assert (row["Arm"], row["Setting"], row["Chosen"]) == ("Discrete", "network.dropout", "0.2")
+    assert row["Loss (nats)"].startswith("2.300")
+
+
+def test_a_value_with_which_a_seed_diverged_is_not_chosen():
+    chosen, _ = tuned(cells={("0.2", 1.0): {"diverged": 1.0, "val_loss": np.nan}})
+    assert chosen["value"].to_list() == ["0.4", "0.4"]
+    every = {(value, 0.0): {"diverged": 1.0} for value in ("0.0", "0.2", "0.4")}
+    nothing, tasks = tuned(cells=every)
+    assert nothing.empty
+    assert list(tuned_table(nothing, tasks).columns)[:3] == ["Task", "Arm", "Setting"]
+
+
+def test_without_the_penalised_arm_there_is_no_difference():
+    chosen, tasks = tuned(runs=runs()[lambda f: f["arm"] == "baseline"])
+    assert chosen["loss_over_ot"].isna().all()
+    assert tuned_table(chosen, tasks)["Chosen"].to_list() == ["0.2"]
 
 
 def test_contrasts_are_paired_by_seed():

@@ -113,6 +113,7 @@ rule table_transformers:
         motion_runs=f"{RESULTS}/tables/transformer_motion_runs.csv",
         sweep_runs=f"{RESULTS}/tables/transformer_sweep_runs.csv",
         ablation_runs=f"{RESULTS}/tables/transformer_ablation_runs.csv",
+        tuned_runs=f"{RESULTS}/tables/transformer_tuned_runs.csv",
         table=report(
             f"{RESULTS}/tables/transformers.csv",
             caption="../report/table_transformers.rst",
@@ -124,6 +125,12 @@ rule table_transformers:
             caption="../report/table_transformer_ablation.rst",
             category="2. Tables",
             labels={"table": "Transformers: what the gain consists of"},
+        ),
+        tuned=report(
+            f"{RESULTS}/tables/transformer_tuned.csv",
+            caption="../report/table_transformer_tuned.rst",
+            category="2. Tables",
+            labels={"table": "Transformers: tuned settings"},
         ),
         robustness=report(
             f"{RESULTS}/tables/transformer_robustness.csv",

@@ -1,4 +1,4 @@
-"""Tables of all Transformers: arms, ablation, robustness, hidden motion, published numbers."""
+"""Tables of all Transformers: arms, ablation, tuning, robustness, motion, published numbers."""
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from mfglab.reporting.transformers import (
     motion_table,
     stacked,
     swept,
+    tuned_runs,
+    tuned_table,
 )
 
 with stage(snakemake) as job:
@@ -29,14 +31,17 @@ with stage(snakemake) as job:
         job.config_value("depth_runs"),
     )
     differences = ablation_runs(runs, tasks)
+    tuned = tuned_runs(sweeps, runs, tasks)
     write_csv(runs, job.output("runs"))
     write_csv(hard, job.output("robustness_runs"))
     write_csv(transfer, job.output("transfer_runs"))
     write_csv(motion, job.output("motion_runs"))
     write_csv(sweeps, job.output("sweep_runs"))
     write_csv(differences, job.output("ablation_runs"))
+    write_csv(tuned, job.output("tuned_runs"))
     write_csv(arm_table(runs, tasks), job.output("table"))
     write_csv(ablation_table(differences, tasks), job.output("ablation"))
+    write_csv(tuned_table(tuned, tasks), job.output("tuned"))
     write_csv(hard_table(hard, tasks), job.output("robustness"))
     write_csv(motion_table(motion, tasks), job.output("motion"))
     tables = {"runs": runs, "robustness": hard, "sweep": sweeps}

@@ -1,4 +1,4 @@
-"""Tables of the Transformers: arms, robustness, hidden motion, ablation."""
+"""Tables of the Transformers: arms, robustness, hidden motion, ablation, tuned settings."""
 
 from __future__ import annotations
 
@@ -57,6 +57,18 @@ ABLATION_COLUMNS = (
     ("Error, final weights", "error_final", "{:+.3f}"),
     ("Error, best weights", "error_best", "{:+.3f}"),
 )
+TUNED_COLUMNS = (
+    ("Loss (nats)", "loss", "{:.3f}"),
+    ("Loss over OT-Transformer", "loss_over_ot", "{:+.3f}"),
+    ("Error", "error", "{:.3f}"),
+    ("Error over OT-Transformer", "error_over_ot", "{:+.3f}"),
+)
+
+#: The arm that tuned ones are compared with.
+_REFERENCE = "ot"
+#: Settings that change the task, so that no value of them can be chosen.
+_OF_THE_DATA = ("fraction", "label_noise")
+_TUNED = ("task", "sweep", "arm", "checkpoint", "value", "seed", "val_loss")
 
 _SWEEP = ("task", "arm", "place", "value", "seed", "checkpoint", "diverged", "loss", "error")
 
@@ -169,10 +181,7 @@ def motion_table(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
 
 def ablation_runs(runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
     """Paired differences of loss and error for each contrast and seed: after minus before."""
-    done = {
-        (str(row["task"]), str(row["arm"]), str(row["checkpoint"]), float(row["seed"])): row
-        for row in runs[runs["diverged"] == 0].to_dict("records")
-    }
+    done = _finished(runs)
     rows = []
     for task, entry in tasks.items():
         for place, contrast in enumerate(entry["contrasts"]):
@@ -190,6 +199,56 @@ def ablation_table(differences: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
     named = differences.assign(Task=differences["task"].map(titles))
     keys = {"Task": "Task", "place": "place", "change": "Change"}
     return study_table(named, keys, ABLATION_COLUMNS).drop(columns="place")
+
+
+def tuned_runs(sweeps: pd.DataFrame, runs: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
+    """Of every swept setting the value that validation data choose, and its test results.
+
+    That is the value with the least mean validation loss, for best and for final weights each.
+    A value with which a seed diverged is not chosen.
+
+    Args:
+        sweeps: All sweeps, as ``swept`` makes them.
+        runs: Runs of all arms; differences are to the untuned ``ot`` of the same weights and seed.
+        tasks: Tasks of the configuration.
+    """
+    done = _finished(runs)
+    rows: list[dict[str, Any]] = []
+    for key, group in sweeps.groupby(["task", "sweep", "arm", "checkpoint"], sort=False):
+        task, sweep, _, checkpoint = map(str, key)
+        if tasks[task]["sweeps"][sweep]["key"] in _OF_THE_DATA:
+            continue
+        complete = group.groupby("value").filter(lambda part: bool((part["diverged"] == 0).all()))
+        if complete.empty:
+            continue
+        chosen = complete.groupby("value")["val_loss"].mean().idxmin()
+        for row in complete[complete["value"] == chosen].to_dict("records"):
+            own = {name: row[name] for name in (*_TUNED, "loss", "error")}
+            if other := done.get((task, _REFERENCE, checkpoint, float(row["seed"]))):
+                own |= {f"{name}_over_ot": row[name] - other[name] for name in ("loss", "error")}
+            rows.append(own)
+    columns = [*_TUNED, *(column for _, column, _ in TUNED_COLUMNS)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def tuned_table(tuned: pd.DataFrame, tasks: Tree) -> pd.DataFrame:
+    """One readable row a task, sweep, arm and choice of weights."""
+    named = _named(tuned, tasks)
+    named["Setting"] = [
+        tasks[task]["sweeps"][sweep]["key"]
+        for task, sweep in zip(tuned["task"], tuned["sweep"], strict=True)
+    ]
+    keys = {"Task": "Task", "place": "place", "Arm": "Arm", "Setting": "Setting"}
+    keys |= {"checkpoint": "Weights", "value": "Chosen"}
+    return study_table(named, keys, TUNED_COLUMNS).drop(columns="place")
+
+
+def _finished(runs: pd.DataFrame) -> dict[_Run, dict[Any, Any]]:
+    """Rows of the runs that did not diverge."""
+    return {
+        (str(row["task"]), str(row["arm"]), str(row["checkpoint"]), float(row["seed"])): row
+        for row in runs[runs["diverged"] == 0].to_dict("records")
+    }
 
 
 def _contrast(
