@@ -165,7 +165,9 @@ _KEYS = {
     "depth.steps": "steps M",
     "fraction": "share of the training data",
     "label_noise": "share of wrong labels",
+    "network.dropout": "dropout",
     "network.norm": "layer norms",
+    "training.weight_decay": "weight decay",
     "weight": r"weight $\lambda$",
 }
 
