@@ -83,6 +83,10 @@ def _panel(axes: Axes, part: pd.DataFrame, metric: str) -> None:
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    tried = sorted(part.loc[part["arm"].isin(list(FORMS)), "weight"].unique())
+    axes.set_xticks(tried, [f"{weight:g}" for weight in tried])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(tried[0] / 2, tried[-1] * 2)  # also where there is a single one
 
 
 def _level(axes: Axes, part: pd.DataFrame, metric: str, label: str, style: str) -> None:
