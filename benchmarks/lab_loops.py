@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from lab_cases import CASES
 from measuring import finish, paired_measurements, parse
 
-AGREEMENT = 1e-5
+AGREEMENT = 1e-4
 """Largest relative difference of the two sides after one step, in float32.
+
+Rounding alone makes up to 2e-5, depending on the processor.
 
 Later steps are no test: Adam makes a step of full size of a gradient that is rounding alone.
 """

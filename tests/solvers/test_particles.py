@@ -91,17 +91,19 @@ def varied():
 
 
 def test_flows_go_together_as_they_go_alone():
+    # Stacked products round otherwise than single ones on some processors, and a flow amplifies it.
+    close = {"rtol": 1e-5, "atol": 1e-5}
     together = run_flows(*varied())
     for alone, start, outcome in zip(*varied(), together, strict=True):
         (run,) = run_flows([alone], [start])
-        torch.testing.assert_close(outcome.particles, run.particles, equal_nan=True)
+        torch.testing.assert_close(outcome.particles, run.particles, equal_nan=True, **close)
         if isinstance(outcome, ParticlesDivergedError):
             assert str(outcome) == str(run)
             continue
         for name in ("times", "divergence", "dissipation", "max_speed"):
-            torch.testing.assert_close(getattr(outcome, name), getattr(run, name))
+            torch.testing.assert_close(getattr(outcome, name), getattr(run, name), **close)
         x = outcome.particles
-        torch.testing.assert_close(outcome.discriminator(x), run.discriminator(x))
+        torch.testing.assert_close(outcome.discriminator(x), run.discriminator(x), **close)
     assert [isinstance(o, ParticlesDivergedError) for o in together] == [0, 0, 1, 0, 0, 1]
 
 

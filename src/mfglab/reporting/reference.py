@@ -14,8 +14,6 @@ from typing import Any
 from mfglab.files import relative_name, sha256_file, write_text
 from mfglab.reporting.audit import Status, audit
 from mfglab.reporting.claims import Claim, load_claims
-from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.figures.verdicts import verdict_figure
 from mfglab.reporting.judge import Outcome, Verdict, judge
 from mfglab.reporting.ledger import write_ledger
 from mfglab.reporting.provenance import Record, canonical_json, read_record
@@ -214,6 +212,9 @@ def summarise(records: Iterable[Record], copies: Iterable[Copy]) -> dict[str, An
 
 def _judge_partly(claims: Sequence[Claim], folder: Path, profile: str) -> list[str]:
     """Write the ledger of the claims whose tables are in ``folder``, if there are any."""
+    from mfglab.reporting.figures.style import figure_style, save  # no other command draws
+    from mfglab.reporting.figures.verdicts import verdict_figure
+
     tables = folder / "tables"
     verdicts = []
     for claim in claims:
