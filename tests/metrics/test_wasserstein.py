@@ -87,17 +87,21 @@ def test_gaussians_agree_with_bures_within_sampling_error():
     assert floor < 0.25
 
 
+# The solver takes costs below 1e-15 of the largest for none; W2 is the root of such a cost.
+ROUNDING = {"w1": 1e-9, "w2": 1e-6}
+
+
 @settings(max_examples=40, deadline=None)
 @given(x=points, y=points, z=points)
 def test_distances_are_metrics(x, y, z):
     xy, yx = transport_distances(x, y), transport_distances(y, x)
     xz, zy = transport_distances(x, z), transport_distances(z, y)
-    for name in ("w1", "w2"):
+    for name, close in ROUNDING.items():
         forth, back = getattr(xy, name), getattr(yx, name)
         assert forth >= 0
-        assert forth == pytest.approx(back, abs=1e-9)
-        assert forth <= getattr(xz, name) + getattr(zy, name) + 1e-9
-        assert getattr(transport_distances(x, x), name) < 1e-9
+        assert forth == pytest.approx(back, abs=close)
+        assert forth <= getattr(xz, name) + getattr(zy, name) + close
+        assert getattr(transport_distances(x, x), name) < close
     assert xy.w1 <= xy.w2 + 1e-9  # Jensen
 
 
@@ -106,7 +110,7 @@ def test_distances_are_metrics(x, y, z):
 def test_distances_have_the_unit_of_the_data(x, y, factor):
     plain, scaled = transport_distances(x, y), transport_distances(factor * x, factor * y)
     assert scaled.w1 == pytest.approx(factor * plain.w1, abs=1e-9, rel=1e-7)
-    assert scaled.w2 == pytest.approx(factor * plain.w2, abs=1e-9, rel=1e-7)
+    assert scaled.w2 == pytest.approx(factor * plain.w2, abs=10 * ROUNDING["w2"], rel=1e-7)
 
 
 @pytest.mark.parametrize("name", ["x", "y"])
