@@ -87,7 +87,7 @@ _PROBES, _WEIGHT, _S_MIN = 2, 0.1, 1e-3
 
 
 def _digits() -> Tensor:
-    return torch.from_numpy(load_digits(SEED).train).float()
+    return torch.from_numpy(load_digits(SEED).train).to(torch.get_default_dtype())
 
 
 def _hjb_model(dim: int) -> ScoreModel:
@@ -135,7 +135,7 @@ _FLOOR = 0.01
 def _kernels(count: int = 1000) -> tuple[KernelScoreModel, Tensor]:
     law = TOYS["moons"]()
     model = KernelScoreModel(2, centres=count, floor=_FLOOR, generator=stream("weights", SEED))
-    x = law.sample(20 * count, stream("kernels", SEED)).float()
+    x = law.sample(20 * count, stream("kernels", SEED)).to(torch.get_default_dtype())
     return model, x
 
 
@@ -175,7 +175,7 @@ _GPA = {"step": 0.1, "ascent_steps": 3, "first_ascent_steps": 3, "learning_rate"
 
 def _carpet(points: int = 4096) -> tuple[Tensor, Tensor]:
     law = EmbeddedLaw.random(TOYS["carpet"](), 3, SEED)
-    target = law.sample(points, stream("carpet", SEED)).float()
+    target = law.sample(points, stream("carpet", SEED)).to(torch.get_default_dtype())
     return target, torch.randn(points, 3, generator=stream("particles", SEED))
 
 
@@ -261,7 +261,8 @@ _RATES = {"flow_rate": 2e-3, "discriminator_rate": 5e-3}
 
 def _proximal() -> tuple[ProximalFlow, Tensor]:
     flow = ProximalFlow(2, kinetic_weight=_LAMBDA, steps=_EULER, generator=stream("weights", SEED))
-    return flow, TOYS["moons"]().sample(5000, stream("proximal", SEED)).float()
+    x = TOYS["moons"]().sample(5000, stream("proximal", SEED))
+    return flow, x.to(torch.get_default_dtype())
 
 
 def proximal_by_players(steps: int) -> Outcome:

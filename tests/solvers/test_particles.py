@@ -91,11 +91,12 @@ def varied():
 
 
 def test_flows_go_together_as_they_go_alone():
-    # Stacked products round otherwise than single ones on some processors, and a flow amplifies it.
-    close = {"rtol": 1e-5, "atol": 1e-5}
     together = run_flows(*varied())
     for alone, start, outcome in zip(*varied(), together, strict=True):
         (run,) = run_flows([alone], [start])
+        # On some processors stacked products round otherwise than single ones, and a discriminator
+        # without constraint makes 1e-6 of it.
+        close = {"rtol": 1e-5, "atol": 1e-7} if alone.settings.lipschitz is None else {}
         torch.testing.assert_close(outcome.particles, run.particles, equal_nan=True, **close)
         if isinstance(outcome, ParticlesDivergedError):
             assert str(outcome) == str(run)

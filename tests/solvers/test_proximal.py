@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 
 import pytest
 import torch
@@ -283,11 +284,12 @@ class TestTraining:
             assert result.diverged_at == own.diverged_at
             for row, expected in zip(result.history, own.history, strict=True):
                 assert row == pytest.approx(expected, rel=1e-6)
-            if result.diverged_at is None:
-                torch.testing.assert_close(other.state_dict(), one.state_dict())
-            else:  # on the way there rounding decides signs, otherwise on every processor
-                weights = torch.nn.utils.parameters_to_vector(other.parameters())
-                assert bool(weights.isfinite().all())
+            ours, theirs = other.state_dict(), one.state_dict()
+            if result.diverged_at is not None:
+                # Where a discriminator overflows, gradients of its biases are rounding alone.
+                for key in [k for k in ours if re.fullmatch(r"discriminator\.hidden.*bias", k)]:
+                    assert bool(ours.pop(key).isfinite().all() & theirs.pop(key).isfinite().all())
+            torch.testing.assert_close(ours, theirs)
         return found
 
     def test_potentials_that_cannot_be_stacked_are_trained_one_after_another(self):
