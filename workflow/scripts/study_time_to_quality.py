@@ -7,7 +7,7 @@ from mfglab.config import DataEfficiencyConfig
 from mfglab.experiments.data_efficiency import run_time_to_quality, time_to_quality
 from mfglab.files import write_text
 from mfglab.reporting.csvio import write_csv
-from mfglab.reporting.tables import study_table
+from mfglab.reporting.tables import QUALITY_COLUMNS, study_table
 
 with stage(snakemake) as job:
     config = DataEfficiencyConfig.model_validate(job.config_value("studies.data_efficiency"))
@@ -18,10 +18,4 @@ with stage(snakemake) as job:
     runs = runs.drop(columns="cpu_seconds")  # the times are not reproducible
     write_csv(runs, job.output("runs"), ["law", "arm", "budget", "seed"])
     by = {"law": "Law", "arm": "Arm", "budget": "Share of the training"}
-    columns = [
-        ("NLL (nats)", "nll", "{:.3f}"),
-        ("NLL over exact", "nll_excess", "{:.3f}"),
-        ("W2", "w2", "{:.3f}"),
-        ("W2 / floor", "w2_ratio", "{:.2f}"),
-    ]
-    write_csv(study_table(runs, by, columns), job.output("table"), list(by.values()))
+    write_csv(study_table(runs, by, QUALITY_COLUMNS), job.output("table"), list(by.values()))

@@ -2,16 +2,10 @@
 
 from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv, write_csv
-from mfglab.reporting.tables import study_table
+from mfglab.reporting.tables import QUALITY_COLUMNS, study_table
 
 with stage(snakemake) as job:
     by = {"law": "Law", "n_train": "Training points", "arm": "Arm"}
-    columns = [
-        ("Score error", "score_error", "{:.4f}"),
-        ("NLL (nats)", "nll", "{:.3f}"),
-        ("NLL over exact", "nll_excess", "{:.3f}"),
-        ("W2", "w2", "{:.3f}"),
-        ("W2 / floor", "w2_ratio", "{:.2f}"),
-    ]
+    columns = [("Score error", "score_error", "{:.4f}"), *QUALITY_COLUMNS]
     table = study_table(read_csv(job.input("runs")), by, columns)
     write_csv(table, job.output("table"), list(by.values()))

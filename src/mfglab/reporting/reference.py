@@ -96,7 +96,8 @@ def make_reference(
             that was changed by hand.
     """
     _require_audit(results, config)
-    copies = collect(results, largest, partial=partial or update)
+    partial = partial or update
+    copies = collect(results, largest, partial=partial)
     if update:
         copies = [copy for copy in copies if copy.name not in _JUDGED]
     summary = summarise(_records(results), copies)
@@ -110,7 +111,7 @@ def make_reference(
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(copy.source, target)
         names = [copy.name for copy in copies]
-        if (partial or update) and _LEDGER not in names:
+        if partial and _LEDGER not in names:
             names += _judge_partly(load_claims(CLAIMS), temporary, config["profile"])
         write_text(temporary / SUMMARY, canonical_json(summary))
         _replace_folder(temporary, destination)
@@ -212,8 +213,7 @@ def summarise(records: Iterable[Record], copies: Iterable[Copy]) -> dict[str, An
 
 def _judge_partly(claims: Sequence[Claim], folder: Path, profile: str) -> list[str]:
     """Write the ledger of the claims whose tables are in ``folder``, if there are any."""
-    from mfglab.reporting.figures.style import figure_style, save  # no other command draws
-    from mfglab.reporting.figures.verdicts import verdict_figure
+    from mfglab.reporting.figures.verdicts import draw_verdicts  # no other command draws
 
     tables = folder / "tables"
     verdicts = []
@@ -227,8 +227,7 @@ def _judge_partly(claims: Sequence[Claim], folder: Path, profile: str) -> list[s
     if all(verdict.outcome is Outcome.NOT_RUN for verdict in verdicts):
         return []
     write_ledger(claims, verdicts, folder / _LEDGER, folder / _LEDGER_TEXT)
-    with figure_style():
-        save(verdict_figure(claims, verdicts), folder / _LEDGER_FIGURE, dpi=80)
+    draw_verdicts(claims, verdicts, folder / _LEDGER_FIGURE)
     return [*_JUDGED]
 
 

@@ -30,6 +30,14 @@ SUMMARY_COLUMNS = (
     ("Inverse error", "inverse_error", "{:.1e}"),
 )
 
+#: Columns of studies that compare generated samples with a law whose density is known.
+QUALITY_COLUMNS = (
+    ("NLL (nats)", "nll", "{:.3f}"),
+    ("NLL over exact", "nll_excess", "{:.3f}"),
+    ("W2", "w2", "{:.3f}"),
+    ("W2 / floor", "w2_ratio", "{:.2f}"),
+)
+
 
 def concatenate(paths: Sequence[Path], sort_by: Sequence[str]) -> pd.DataFrame:
     """Stack tables of the same columns, sorted."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from mfglab.reporting.claims import Claim
+from mfglab.reporting.figures.style import figure_style, save
 from mfglab.reporting.judge import Outcome, Verdict
 
 COLOUR_OF = {
@@ -18,6 +20,12 @@ COLOUR_OF = {
     Outcome.NOT_RUN: "#BBBBBB",
 }
 _ROW = 0.42  # inches
+
+
+def draw_verdicts(claims: Sequence[Claim], verdicts: Sequence[Verdict], path: Path) -> None:
+    """Write the figure that stands beside a ledger."""
+    with figure_style():
+        save(verdict_figure(claims, verdicts), path, dpi=80)
 
 
 def verdict_figure(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Figure:
