@@ -213,7 +213,7 @@ def gpa_by_hand(steps: int) -> Outcome:
     target, x = _carpet()
     net = LipschitzNet(3, 32, 3, 1.0, stream("weights", SEED))
     layers = [(layer.weight, layer.bias) for layer in net.layers]
-    vectors = [(net.get_buffer(f"left_{k}"), net.get_buffer(f"right_{k}")) for k in range(4)]
+    vectors = [(net.get_buffer(f"left_{k}")[0], net.get_buffer(f"right_{k}")[0]) for k in range(4)]
     balls = [(W, *pair, 1 - 1e-6) for (W, _), pair in zip(layers, vectors, strict=True)]
     adam = torch.optim.Adam(net.parameters(), lr=5e-3, fused=True)
     (last, last_bias), n, laps = layers[-1], len(x), Laps()

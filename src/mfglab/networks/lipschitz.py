@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -58,11 +58,12 @@ class LipschitzNet(nn.Module):
         self.layers = nn.ModuleList(linear(a, b, generator) for a, b in itertools.pairwise(sizes))
         for k, (size_in, size_out) in enumerate(itertools.pairwise(sizes)):
             start = torch.randn(size_out, generator=generator)
-            self.register_buffer(f"left_{k}", start / start.norm(), persistent=False)
-            self.register_buffer(f"right_{k}", torch.zeros(size_in), persistent=False)
+            # Rows: with a first axis of members they are stacks of rows.
+            self.register_buffer(f"left_{k}", (start / start.norm())[None], persistent=False)
+            self.register_buffer(f"right_{k}", torch.zeros(1, size_in), persistent=False)
         # A millionth less: rounding in single precision must not carry the product above L.
         bound = math.inf if lipschitz is None else (1 - 1e-6) * lipschitz ** (1 / len(self.layers))
-        self.register_buffer("bound", torch.tensor(bound), persistent=False)
+        self.register_buffer("bound", torch.tensor([[bound]]), persistent=False)
         self.bound: Tensor
         self.project(exact=True)
 
@@ -77,14 +78,14 @@ class LipschitzNet(nn.Module):
     @torch.no_grad()
     def gradient(self, x: Tensor) -> Tensor:
         """``grad phi`` at ``x`` (n, d), shape (n, d): the chain rule, without a graph."""
-        h, open_units = x, []
+        h, open_units, weights = x, [], [weight for weight, _, _ in self._balls()]
         for layer in self.layers[:-1]:
             h = layer(h)
             open_units.append(h > 0)
             h = torch.relu(h)
-        g = on_rows(self._weight(len(self.layers) - 1).squeeze(-2), len(x))
-        for k in range(len(open_units) - 1, -1, -1):
-            g = blockwise(g * open_units[k], self._weight(k))
+        g = on_rows(weights[-1].squeeze(-2), len(x))
+        for opened, weight in zip(reversed(open_units), reversed(weights[:-1]), strict=True):
+            g = blockwise(g * opened, weight)
         return g
 
     @torch.no_grad()
@@ -97,14 +98,15 @@ class LipschitzNet(nn.Module):
         """
         if not self.constrained:
             return
-        for k in range(len(self.layers)):
-            weight = self._weight(k)
+        for weight, u, v in self._balls():
             # Of a weight that is not finite there are no singular values; others may be stacked
             # with it, and it stays what it is.
             norm = (
-                torch.linalg.matrix_norm(weight.nan_to_num(), 2) if exact else self._power_step(k)
+                torch.linalg.matrix_norm(weight.nan_to_num(), 2, keepdim=True)
+                if exact
+                else _power_step(weight, u, v)
             )
-            weight.mul_((self.bound / norm).clamp(max=1.0)[..., None, None])
+            weight.mul_((self.bound / norm).clamp(max=1.0))
 
     @torch.no_grad()
     def restrain_gradients(self) -> None:
@@ -117,43 +119,46 @@ class LipschitzNet(nn.Module):
         """
         if not self.constrained:
             return
-        for k in range(len(self.layers)):
-            weight = self._weight(k)
-            assert isinstance(weight.grad, Tensor)
-            u, v = self._vectors(k)
-            outward = u @ weight.grad @ v.mT  # (..., 1, 1)
-            active = u @ weight @ v.mT > 0.999 * self.bound[..., None, None]
-            weight.grad.sub_((outward.clamp(max=0.0) * active) * u.mT * v)
+        least = 0.999 * self.bound
+        for weight, u, v in self._balls():
+            assert weight.grad is not None
+            along = v.mT
+            outward = (u @ weight.grad @ along).clamp(max=0.0)  # (..., 1, 1)
+            active = u @ weight @ along > least
+            weight.grad.sub_((outward * active * u).mT * v)
 
     @torch.no_grad()
     def operator_norms(self, iterations: int = 1) -> list[float]:
         """Estimated operator norm of each weight matrix after so many power iterations."""
         norms = []
-        for k in range(len(self.layers)):
+        for weight, u, v in self._balls():
             for _ in range(iterations):
-                norm = self._power_step(k)
+                norm = _power_step(weight, u, v)
             norms.append(float(norm))
         return norms
 
-    def _power_step(self, k: int) -> Tensor:
-        # One step of v = W^T u, u = W v, both normalised: |W v| grows to the operator norm.
-        weight, (u, v) = self._weight(k), self._vectors(k)
-        back = u @ weight
-        v.copy_(back / back.norm(dim=-1, keepdim=True).clamp(min=1e-30))
-        image = v @ weight.mT
-        norm: Tensor = image.norm(dim=-1, keepdim=True).clamp(min=1e-30)
-        u.copy_(image / norm)
-        return norm[..., 0, 0]
+    def _balls(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        # Each weight with its left and right singular vector as rows, (..., 1, out) and (..., 1, in).
+        # Plain look-ups: these nets are so small that the walk of get_buffer would be seen.
+        for k, layer in enumerate(self.layers):
+            weight, u, v = layer.weight, self._buffers[f"left_{k}"], self._buffers[f"right_{k}"]
+            assert isinstance(weight, Tensor)
+            assert u is not None and v is not None
+            yield weight, u, v
 
-    def _vectors(self, k: int) -> tuple[Tensor, Tensor]:
-        # Left and right singular vector as rows, (..., 1, out) and (..., 1, in); views.
-        u, v = self.get_buffer(f"left_{k}"), self.get_buffer(f"right_{k}")
-        return u[..., None, :], v[..., None, :]
 
-    def _weight(self, k: int) -> Tensor:
-        weight = self.layers[k].weight
-        assert isinstance(weight, Tensor)
-        return weight
+def _power_step(weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    # One step of v = W^T u, u = W v, both normalised: |W v| grows to the operator norm, (..., 1, 1).
+    back = u @ weight
+    torch.div(back, _length(back), out=v)
+    image = v @ weight.mT
+    norm = _length(image)
+    torch.div(image, norm, out=u)
+    return norm
+
+
+def _length(rows: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(rows, dim=-1, keepdim=True).clamp_(min=1e-30)
 
 
 @stack.register

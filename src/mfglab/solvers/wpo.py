@@ -175,13 +175,17 @@ class KernelScoreModel(Solver):
         else:
             log_prob = kernels.log_prob(x, leave_one_out=self.leave_one_out)
         terms["nll"] = -log_prob.mean()
-        total = self.likelihood_weight * terms["nll"]
-        if self.score_weight > 0:
-            total = total + self.score_weight * terms["ism"]
+        # Terms without weight are left out: they would be differentiated for nothing.
+        weights = {"ism": self.score_weight, "nll": self.likelihood_weight}
+        parts = [weights[name] * value for name, value in terms.items() if weights[name] > 0]
+        total = sum(parts[1:], parts[0])
         return Loss(total, {name: value.detach() for name, value in terms.items()})
 
     def _refuse_centres(self, x: Tensor) -> None:
-        same = (x[:, :1] == self.centres[:, 0]).nonzero()
+        same = x[:, :1] == self.centres[:, 0]
+        if not bool(same.any()):
+            return
+        same = same.nonzero()
         hit = (x[same[:, 0]] == self.centres[same[:, 1]]).all(1).nonzero()
         if len(hit):
             point, centre = same[int(hit[0])].tolist()
