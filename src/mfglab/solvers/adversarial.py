@@ -140,7 +140,7 @@ class _StackedPlayers:
         noise = [whole.source.sample(n * ascents, g) for g in self.generators]
         with torch.no_grad():
             z = torch.stack(noise).to(self.data)
-            generated = whole.generate(z.flatten(0, 1)).x.view_as(z)
+            generated = whole.transport(z.flatten(0, 1)).view_as(z)
         for step in range(ascents):
             rows = [torch.randint(len(self.data), (n,), generator=g) for g in self.generators]
             # each draws its data first and then the points of its penalty
@@ -216,8 +216,8 @@ class _Player:
         # gradient in the order of its weight, which only accumulation sees to.
         losses.sum().backward(inputs=self.weights)  # type: ignore[no-untyped-call]
         gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        squares = [g.reshape(len(losses), -1).square().sum(1) for g in gradients]
-        return torch.isfinite(losses.detach() + torch.stack(squares).sum(0))
+        rows = torch.cat([g.reshape(len(losses), -1) for g in gradients], 1)
+        return torch.isfinite(losses.detach() + torch.linalg.vector_norm(rows, dim=1))
 
     def decay(self) -> None:
         self.schedule.step()

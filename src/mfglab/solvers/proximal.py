@@ -116,8 +116,8 @@ class ProximalFlow(Solver):
         return out
 
     def velocity(self, t: Tensor, x: Tensor) -> Tensor:
-        """Optimal feedback ``-grad U / lambda`` of the game."""
-        return self.game.optimal_velocity(t, x, self.kinetic_weight * self.potential.gradient(t, x))
+        """Optimal feedback ``-grad U / lambda = -grad Phi`` of the game."""
+        return -self.potential.gradient(t, x)
 
     def hjb_residual(self, t: Tensor, x: Tensor) -> Tensor:
         """``-d_t U + |grad U|^2 / (2 lambda)`` in closed form, shape (n,)."""
@@ -138,6 +138,14 @@ class ProximalFlow(Solver):
     def generate(self, z: Tensor, steps: int | None = None) -> Trajectory:
         """Paths and running costs from noise ``z`` (n, d) at t = 0 to t = T, path kept."""
         return self._flow(z, steps, forward=True, keep_path=True)
+
+    def transport(self, z: Tensor, steps: int | None = None) -> Tensor:
+        """Where the flow takes noise ``z`` (n, d) until T, shape (n, d); no cost is computed."""
+        n = steps or self.steps
+        return integrate(self._motion, z, 0.0, self.game.horizon, n, self.method).x
+
+    def _motion(self, t: Tensor, x: Tensor) -> Rates:
+        return Rates(self.velocity(t, x))
 
     # -- the two players ---------------------------------------------------------------------
 
@@ -202,7 +210,7 @@ class ProximalFlow(Solver):
     def sample(self, n: int, generator: torch.Generator, steps: int | None = None) -> Tensor:
         """Integrate N(0, I) forward from t = 0 to t = T."""
         parameter = next(self.parameters())
-        return self._flow(self.source.sample(n, generator).to(parameter), steps, forward=True).x
+        return self.transport(self.source.sample(n, generator).to(parameter), steps)
 
     def trajectories(self, x: Tensor, steps: int | None = None) -> Trajectory:
         """Backward paths from data ``x`` to the normal law; costs have the sign of dt."""
