@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 
 import pytest
 import torch
@@ -286,8 +285,9 @@ class TestTraining:
                 assert row == pytest.approx(expected, rel=1e-6)
             ours, theirs = other.state_dict(), one.state_dict()
             if result.diverged_at is not None:
-                # Where a discriminator overflows, gradients of its biases are rounding alone.
-                for key in [k for k in ours if re.fullmatch(r"discriminator\.hidden.*bias", k)]:
+                # Where a discriminator overflows, gradients of hidden units that are about to die
+                # are rounding alone, and the first steps of Adam have full size whatever they are.
+                for key in [k for k in ours if k.startswith("discriminator.hidden")]:
                     assert bool(ours.pop(key).isfinite().all() & theirs.pop(key).isfinite().all())
             torch.testing.assert_close(ours, theirs)
         return found

@@ -138,17 +138,18 @@ class LipschitzNet(nn.Module):
         return norms
 
     def _balls(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        # Each weight with its left and right singular vector as rows, (..., 1, out) and (..., 1, in).
+        # Each weight, its left and its right singular vector: rows (..., 1, out), (..., 1, in).
         # Plain look-ups: these nets are so small that the walk of get_buffer would be seen.
         for k, layer in enumerate(self.layers):
             weight, u, v = layer.weight, self._buffers[f"left_{k}"], self._buffers[f"right_{k}"]
             assert isinstance(weight, Tensor)
-            assert u is not None and v is not None
+            assert u is not None
+            assert v is not None
             yield weight, u, v
 
 
 def _power_step(weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    # One step of v = W^T u, u = W v, both normalised: |W v| grows to the operator norm, (..., 1, 1).
+    # A step of v = W^T u, u = W v, both normalised; |W v|, (..., 1, 1), grows to the operator norm.
     back = u @ weight
     torch.div(back, _length(back), out=v)
     image = v @ weight.mT
@@ -158,7 +159,8 @@ def _power_step(weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
 
 
 def _length(rows: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(rows, dim=-1, keepdim=True).clamp_(min=1e-30)
+    norm: Tensor = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
+    return norm.clamp_(min=1e-30)
 
 
 @stack.register

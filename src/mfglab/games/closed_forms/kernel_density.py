@@ -159,7 +159,8 @@ class KernelMixture:
 
     def _log_det(self) -> Tensor:
         # In two dimensions the gradient of a Cholesky factor takes four times as long.
-        return torch.linalg.slogdet(self.precisions).logabsdet
+        log_det: Tensor = torch.linalg.slogdet(self.precisions).logabsdet
+        return log_det
 
 
 def select_variance(centres: Tensor, validation: Tensor, variances: Sequence[float]) -> float:
