@@ -20,6 +20,7 @@ from mfglab.solvers.base import PointwiseSolver
 from mfglab.solvers.cnf import Cnf
 from mfglab.solvers.otflow import OtFlow
 from mfglab.solvers.score import ScoreModel
+from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.fit import fit, fit_members
 
 AGREEMENT = 1e-4
@@ -34,6 +35,7 @@ MODELS: dict[str, Make] = {
         2, OrnsteinUhlenbeck(), potential=False, width=width, generator=g
     ),
     "potential": lambda width, g: ScoreModel(2, OrnsteinUhlenbeck(), width=width, generator=g),
+    "kernels": lambda width, g: KernelScoreModel(2, centres=200, width=width, generator=g),
 }
 
 

@@ -15,7 +15,7 @@ def moons(n, seed=0):
 
 def test_kernels_are_made_of_four_fifths_of_the_points_and_beat_a_normal_law():
     x, fresh = moons(200), moons(500, seed=1)
-    model = fit_kernels(x, 0, iterations=20)
+    (model,) = fit_kernels([x], [0], iterations=20)
     with torch.no_grad():
         kernels = model.kernels().double()
         nll = -kernels.log_prob(fresh).mean()
@@ -28,7 +28,7 @@ def test_kernels_are_made_of_four_fifths_of_the_points_and_beat_a_normal_law():
 
 def test_too_few_points_make_no_kernels():
     with pytest.raises(ValueError, match="at least 10 points, got 9"):
-        fit_kernels(moons(9), 0)
+        fit_kernels([moons(9)], [0])
 
 
 def test_particles_come_nearer_to_the_points_and_repeat():

@@ -147,6 +147,22 @@ def test_a_kernel_at_its_own_sample_gains_without_bound(objective):
         assert values[1] - values[2] == pytest.approx(math.log(10), rel=1e-3)
 
 
+@pytest.mark.parametrize("leave_one_out", [False, True])
+@DIMENSIONS
+def test_stacked_mixtures_are_those_they_are_made_of(dim, leave_one_out):
+    laws = [mixture(dim, seed=seed) for seed in range(3)]
+    arrays = ("log_weights", "centres", "precisions")
+    whole = KernelMixture(*(torch.stack([getattr(law, a) for law in laws]) for a in arrays))
+    x = torch.cat([torch.stack([points(4, dim, seed) for seed in range(3)]), whole.centres], 1)
+    found = whole.terms(x, leave_one_out=leave_one_out)
+    assert whole.dim == dim
+    for k, law in enumerate(laws):
+        alone = law.terms(x[k], leave_one_out=leave_one_out)
+        for name, value in vars(alone).items():
+            torch.testing.assert_close(getattr(found, name)[k], value, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(whole.score(x)[k], law.score(x[k]), rtol=1e-10, atol=1e-10)
+
+
 def test_the_chosen_variance_is_the_likeliest():
     centres, validation = points(100, 2, 4), points(100, 2, 5)
     variances = [0.01, 0.1, 0.3, 1.0, 10.0]
@@ -162,5 +178,7 @@ def test_the_chosen_variance_is_the_likeliest():
 def test_wrong_shapes_and_variances_are_refused():
     with pytest.raises(ValueError, match=r"precisions \(3, 2, 2\)"):
         KernelMixture(torch.zeros(3), torch.zeros(3, 2), torch.zeros(3, 3, 3))
+    with pytest.raises(ValueError, match=r"weights \(4, 3\) .* got \(3,\)"):
+        KernelMixture(torch.zeros(3), torch.zeros(4, 3, 2), torch.zeros(4, 3, 2, 2))
     with pytest.raises(ValueError, match=r"positive, got 0\.0"):
         KernelMixture.isotropic(torch.zeros(3, 2), 0.0)

@@ -11,6 +11,7 @@ from mfglab.games.dynamics import OrnsteinUhlenbeck
 from mfglab.games.optimality import hjb_residual, terminal_residual
 from mfglab.metrics.wasserstein import transport_distances
 from mfglab.networks.precision import PrecisionNet
+from mfglab.solvers.base import stacked
 from mfglab.solvers.factory import build_solver
 from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.fit import fit
@@ -94,6 +95,9 @@ def test_a_training_point_that_is_a_centre_is_refused():
         solver.loss(x, rng())
     with pytest.raises(ValueError, match="training point 3 is centre 7"):
         solver.prepare(x, rng())
+    both = stacked([model(), solver])
+    with pytest.raises(ValueError, match="training point 3 is centre 7"):
+        both.training_losses(torch.stack([x, x]), [rng(), rng()])
     kept = model(leave_one_out=True)
     assert torch.isfinite(kept.loss(kept.centres, rng()).total)
 

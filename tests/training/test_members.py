@@ -29,12 +29,20 @@ SOLVERS = {
     "probes": SCORE | {"regulariser": {"kind": "residual", "probes": 2}},
     "increment": SCORE | {"regulariser": {"kind": "increment"}},
     "score pde": SCORE | {"regulariser": {"kind": "score_pde", "weight": 0.1}},
+    "kernels": {"kind": "wpo", "centres": 5},
+    "weighted kernels": {
+        "kind": "wpo",
+        "centres": 5,
+        "learn_weights": True,
+        "leave_one_out": True,
+        "likelihood_weight": 0.5,
+    },
 }
 #: Of a kind that can be trained together, these cannot.
 APART = {
     "symmetric": SCORE | {"rotations": 4},
     "deep potential": SOLVERS["otflow"] | {"depth": 3},
-    "kernels": {"kind": "wpo", "centres": 5},
+    "nonlinear": {"kind": "nonlinear_score"},
 }
 
 

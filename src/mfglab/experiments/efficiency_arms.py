@@ -132,7 +132,8 @@ def _fit_to_the_end(
 def train_wpo(tasks: Sequence[Task]) -> Sequence[Solver]:
     """Kernels of learned precision around the training points."""
     iterations = max(20, tasks[0].config.iterations // 3)
-    return [fit_kernels(task.x, task.seed, iterations=iterations, batch_size=64) for task in tasks]
+    data, seeds = [task.x for task in tasks], [task.seed for task in tasks]
+    return fit_kernels(data, seeds, iterations=iterations, batch_size=64)
 
 
 def train_gpa(tasks: Sequence[Task]) -> Sequence[ParticleCloud]:

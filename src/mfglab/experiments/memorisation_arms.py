@@ -22,7 +22,7 @@ from mfglab.metrics.wasserstein import transport_distances
 from mfglab.solvers.base import stacked
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
-from mfglab.training.fit import fit
+from mfglab.training.fit import FitResult, fit_all
 from mfglab.training.seeds import stream
 
 #: The score model ends here, at noise far below the distances of training points.
@@ -170,30 +170,30 @@ def _score_outcome(
     return Outcome(samples.double(), float(nll), setting=f"step {step:04d}", step=step)
 
 
-@one_by_one
-def published(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
+def published(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -> Found:
     """The published kernels: score matching on further points, equal weights, floor 0.01."""
-    yield _learned(_kernels(problem), problem, config, work, 30)
+    return _learned([_kernels(problem) for problem in problems], problems, config, work, 30)
 
 
-@one_by_one
-def robust(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
+def robust(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -> Found:
     """The same kernels trained by the likelihood of those points, which sees each one's mass."""
-    model = _kernels(problem, score_weight=0.0, likelihood_weight=1.0)
-    yield _learned(model, problem, config, work, 40)
+    models = [_kernels(problem, score_weight=0.0, likelihood_weight=1.0) for problem in problems]
+    return _learned(models, problems, config, work, 40)
 
 
-@one_by_one
-def leave_one_out(problem: Problem, config: MemorisationConfig, work: Path) -> Iterator[Outcome]:
+def leave_one_out(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -> Found:
     """Trained by the likelihood of the training points, each without its own kernel.
 
     Few points are overfitted early: training is short and slow and starts from the validated round
     kernels. (Found on validation data of other draws.)
     """
-    model = _kernels(problem, score_weight=0.0, likelihood_weight=1.0, leave_one_out=True)
-    start = select_variance(problem.train, problem.val, config.candidate_variances)
-    model.net.start_round(1 / start)
-    yield _learned(model, problem, config, work, 50)
+    models = []
+    for problem in problems:
+        model = _kernels(problem, score_weight=0.0, likelihood_weight=1.0, leave_one_out=True)
+        start = select_variance(problem.train, problem.val, config.candidate_variances)
+        model.net.start_round(1 / start)
+        models.append(model)
+    return _learned(models, problems, config, work, 50)
 
 
 def particles(problems: Sequence[Problem], config: MemorisationConfig, work: Path) -> Found:
@@ -266,9 +266,13 @@ def _kernels(
 
 
 def _learned(
-    model: KernelScoreModel, problem: Problem, config: MemorisationConfig, work: Path, key: int
-) -> Outcome:
-    planar = problem.dataset in config.datasets
+    models: Sequence[KernelScoreModel],
+    problems: Sequence[Problem],
+    config: MemorisationConfig,
+    work: Path,
+    key: int,
+) -> Found:
+    model, planar = models[0], problems[0].dataset in config.datasets
     iterations = config.kernel_iterations if planar else config.kernel_iterations_composed
     rate = config.kernel_learning_rate
     if model.leave_one_out:
@@ -279,20 +283,26 @@ def _learned(
         "learning_rate": rate,
         "val_every": iterations // config.kernel_validations,
     }
-    points = problem.train if model.leave_one_out else problem.matching
-    result = fit(
-        model,
-        points.float(),
-        problem.val.float(),
+    points = [p.train if model.leave_one_out else p.matching for p in problems]
+    results = fit_all(
+        models,
+        [x.float() for x in points],
+        [problem.val.float() for problem in problems],
         TrainingConfig.model_validate(settings),
-        seed=problem.seed,
-        folder=work / f"{problem.dataset}.{key}.{problem.seed}",
+        seeds=[problem.seed for problem in problems],
+        folder=work / f"{problems[0].dataset}.{key}",
         progress=False,
     )
-    kept = result.solver
-    assert isinstance(kept, KernelScoreModel)
+    for problem, result in zip(problems, results, strict=True):
+        yield problem, _learned_outcome(result, problem, config, key)
+
+
+def _learned_outcome(
+    result: FitResult[KernelScoreModel], problem: Problem, config: MemorisationConfig, key: int
+) -> Outcome:
+    model = result.solver
     with torch.no_grad():
-        law = kept.kernels().double()
+        law = model.kernels().double()
         matching = law.terms(problem.test).implicit_score_matching.mean()
     eigenvalues = torch.linalg.eigvalsh(law.precisions)
     more = {
@@ -301,8 +311,8 @@ def _learned(
         "anisotropy": float((eigenvalues[:, -1] / eigenvalues[:, 0]).median()),
         "best_step": float(result.best_step),
     }
-    if planar and model.score_weight > 0:
-        more["w2_sde_ratio"] = sde_gap(kept, law, problem, config)
+    if problem.dataset in config.datasets and model.score_weight > 0:
+        more["w2_sde_ratio"] = sde_gap(model, law, problem, config)
     return kernel_outcome(law, problem, config, key, more=more)
 
 

@@ -5,21 +5,18 @@ Kernels (WPO) and particles (GPA) are made of the training points alone, without
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from mfglab.config import TrainingConfig
+from mfglab.experiments.score_fits import fit_quietly
 from mfglab.games.closed_forms.kernel_density import select_variance
 from mfglab.games.divergences import KL
 from mfglab.solvers.particle_settings import ParticleSettings
 from mfglab.solvers.particles import ParticleFlow, ParticlesDivergedError, run_flows
 from mfglab.solvers.wpo import KernelScoreModel
-from mfglab.training.fit import fit
 from mfglab.training.seeds import stream
 
 #: Variances of round kernels that validation points choose from, in units of the data variance.
@@ -31,16 +28,21 @@ PARTICLES = ParticleSettings(
 
 
 def fit_kernels(
-    x: Tensor, seed: int, *, iterations: int = 300, batch_size: int = 64, centres: int = 1000
-) -> KernelScoreModel:
+    data: Sequence[Tensor],
+    seeds: Sequence[int],
+    *,
+    iterations: int = 300,
+    batch_size: int = 64,
+    centres: int = 1000,
+) -> list[KernelScoreModel]:
     """Kernels at four fifths of the points, chosen on the last fifth.
 
     Precisions are trained by the likelihood of the centres, each without its own kernel; training
     starts from the round kernels that are best on validation points.
 
     Args:
-        x: Training points (n, d), at least 10.
-        seed: Seed of weights and batches.
+        data: Training points (n, d) of each model, at least 10, as many for all.
+        seeds: Seed of weights and batches of each.
         iterations: Optimiser steps.
         batch_size: Points a step.
         centres: Kernels at most.
@@ -48,35 +50,31 @@ def fit_kernels(
     Raises:
         ValueError: There are fewer than 10 points.
     """
-    if len(x) < 10:
-        raise ValueError(f"kernels need at least 10 points, got {len(x)}")
-    order = torch.randperm(len(x), generator=stream("kernel split", seed))
-    cut = len(x) // 5
-    val, train = x[order[:cut]].double(), x[order[cut:][:centres]].double()
-    model = KernelScoreModel(
-        x.shape[1],
-        centres=len(train),
-        score_weight=0.0,
-        likelihood_weight=1.0,
-        leave_one_out=True,
-        generator=stream("kernel weights", seed),
-    )
-    model.place(train.float())
-    scale = float(train.var(0).mean())
-    model.net.start_round(1 / select_variance(train, val, [scale * c for c in CANDIDATES]))
+    models, trains, vals = [], [], []
+    for x, seed in zip(data, seeds, strict=True):
+        if len(x) < 10:
+            raise ValueError(f"kernels need at least 10 points, got {len(x)}")
+        order = torch.randperm(len(x), generator=stream("kernel split", seed))
+        cut = len(x) // 5
+        val, train = x[order[:cut]].double(), x[order[cut:][:centres]].double()
+        model = KernelScoreModel(
+            x.shape[1],
+            centres=len(train),
+            score_weight=0.0,
+            likelihood_weight=1.0,
+            leave_one_out=True,
+            generator=stream("kernel weights", seed),
+        )
+        model.place(train.float())
+        scale = float(train.var(0).mean())
+        model.net.start_round(1 / select_variance(train, val, [scale * c for c in CANDIDATES]))
+        models.append(model)
+        trains.append(train.float())
+        vals.append(val.float())
     settings = {"iterations": iterations, "batch_size": batch_size, "learning_rate": 1e-3}
     settings |= {"val_every": max(1, iterations // 10)}
-    with tempfile.TemporaryDirectory() as folder:
-        fit(
-            model,
-            train.float(),
-            val.float(),
-            TrainingConfig.model_validate(settings),
-            seed=seed,
-            folder=Path(folder) / "work",
-            progress=False,
-        )
-    return model
+    fit_quietly(models, trains, vals, settings, seeds)
+    return models
 
 
 class ParticleCloud(nn.Module):

@@ -16,8 +16,9 @@ class Kernels:
     """What the network says at K points.
 
     Args:
-        precisions: ``Gamma``, shape (K, d, d), smallest eigenvalue at least the floor.
-        log_weights: Normalised log-weights, shape (K,).
+        precisions: ``Gamma``, shape (K, d, d), smallest eigenvalue at least the floor; of M stacked
+            networks (M, K, d, d).
+        log_weights: Normalised log-weights, shape (K,) or (M, K).
     """
 
     precisions: Tensor
@@ -26,6 +27,8 @@ class Kernels:
 
 class PrecisionNet(nn.Module):
     """``Gamma(z) = L(z) L(z)^T + floor I`` with L lower triangular, its entries a perceptron.
+
+    It can be stacked, see :func:`~mfglab.networks.members.stack`.
 
     Args:
         dim: Space dimension d.
@@ -76,12 +79,12 @@ class PrecisionNet(nn.Module):
             last.bias[rows * (rows + 3) // 2] = math.sqrt(precision - self.floor)
 
     def forward(self, z: Tensor) -> Kernels:
-        """Precisions and weights of the kernels at ``z`` (K, d)."""
-        K, d = z.shape
-        out = self.net(z)
-        lower = out.new_zeros(K, d * d)
-        lower = lower.index_copy(1, self.slots, out[:, : self.entries]).view(K, d, d)
+        """Precisions and weights of the kernels at ``z`` (K, d); of M networks (M, K, d)."""
+        *kernels, d = z.shape
+        out = self.net(z.flatten(0, -2))
+        lower = out.new_zeros(len(out), d * d)
+        lower = lower.index_copy(1, self.slots, out[:, : self.entries]).view(*kernels, d, d)
         precisions = lower @ lower.mT + self.floor * torch.eye(d).to(z)
         if self.weighted:
-            return Kernels(precisions, torch.log_softmax(out[:, -1], 0))
-        return Kernels(precisions, out.new_full((K,), -math.log(K)))
+            return Kernels(precisions, torch.log_softmax(out[:, -1].view(kernels), -1))
+        return Kernels(precisions, out.new_full(kernels, -math.log(kernels[-1])))

@@ -10,9 +10,10 @@ being a mixture at all times (Prop. 4.1), and only the terminal condition is tra
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mfglab.games.closed_forms.kernel_density import KernelMixture
 from mfglab.games.closed_forms.score_game import noised_log_density
@@ -21,14 +22,15 @@ from mfglab.games.dynamics import ControlledDiffusion, HeatFlow, NoisingProcess
 from mfglab.games.game import MeanFieldGame
 from mfglab.games.optimality import cole_hopf
 from mfglab.games.terminal import LinearCost
+from mfglab.networks.members import stack
 from mfglab.networks.precision import PrecisionNet
-from mfglab.solvers.base import Loss, Solver
+from mfglab.solvers.base import PointLosses, PointwiseSolver
 from mfglab.trajectories.integrate import Rates, Trajectory, integrate
 from mfglab.trajectories.methods import RK4
 from mfglab.trajectories.sde import exponential_ou
 
 
-class KernelScoreModel(Solver):
+class KernelScoreModel(PointwiseSolver):
     """Kernels of learned precision around a subset of the data; trained at the terminal time.
 
     The objective is ``score_weight * E[2 Lap pi / pi - |grad log pi|^2] - likelihood_weight *
@@ -124,7 +126,7 @@ class KernelScoreModel(Solver):
     @property
     def placed(self) -> bool:
         """Whether the kernels have centres."""
-        return not bool(torch.isnan(self.centres[0, 0]))
+        return not bool(torch.isnan(self.centres.flatten()[0]))
 
     def place(self, centres: Tensor) -> None:
         """Put the kernels at ``centres``, shape (K, d).
@@ -151,47 +153,57 @@ class KernelScoreModel(Solver):
 
     # -- training ----------------------------------------------------------------------------
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Loss:
-        """The objective at training points ``x`` (n, d).
+    @property
+    def stackable(self) -> bool:
+        """Yes, with as many kernels."""
+        return True
+
+    def training_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> PointLosses:
+        """The objective at each training point.
 
         Raises:
             ValueError: A point is a centre, and centres are not left out at their own points.
         """
         if not self.leave_one_out:
-            self._refuse_centres(x)
+            self._refuse_centres(x if self.centres.ndim == 3 else x[0])
         return self._objective(x)
 
-    def validation_loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """The objective at validation points, which are no centres."""
+    def validation_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """The objective at each validation point, which is no centre."""
         return self._objective(x).total
 
-    def _objective(self, x: Tensor) -> Loss:
+    def _objective(self, x: Tensor) -> PointLosses:
         kernels = self.kernels()
+        if self.centres.ndim == 2:
+            x = x[0]
         terms: dict[str, Tensor] = {}
         if self.score_weight > 0:
             at = kernels.terms(x, leave_one_out=self.leave_one_out)
             log_prob = at.log_prob
-            terms["ism"] = at.implicit_score_matching.mean()
+            terms["ism"] = at.implicit_score_matching.flatten()
         else:
             log_prob = kernels.log_prob(x, leave_one_out=self.leave_one_out)
-        terms["nll"] = -log_prob.mean()
+        terms["nll"] = -log_prob.flatten()
         # Terms without weight are left out: they would be differentiated for nothing.
         weights = {"ism": self.score_weight, "nll": self.likelihood_weight}
         parts = [weights[name] * value for name, value in terms.items() if weights[name] > 0]
         total = sum(parts[1:], parts[0])
-        return Loss(total, {name: value.detach() for name, value in terms.items()})
+        return PointLosses(total, terms)
 
     def _refuse_centres(self, x: Tensor) -> None:
-        same = x[:, :1] == self.centres[:, 0]
+        # Points (n, d), or those of all members; the first coordinate tells nearly all apart.
+        same = x[..., :1] == self.centres[..., None, :, 0]
         if not bool(same.any()):
             return
-        same = same.nonzero()
-        hit = (x[same[:, 0]] == self.centres[same[:, 1]]).all(1).nonzero()
+        *member, point, centre = same.nonzero(as_tuple=True)
+        points, centres = x[(*member, point)], self.centres[(*member, centre)]
+        hit = (points == centres).all(1).nonzero()
         if len(hit):
-            point, centre = same[int(hit[0])].tolist()
+            row = int(hit[0])
             raise ValueError(
-                f"training point {point} is centre {centre}, {x[point].tolist()}: score matching "
-                "is then unbounded below; keep them disjoint or set leave_one_out"
+                f"training point {int(point[row])} is centre {int(centre[row])}, "
+                f"{points[row].tolist()}: score matching is then unbounded below; keep them "
+                "disjoint or set leave_one_out"
             )
 
     # -- the game ----------------------------------------------------------------------------
@@ -301,3 +313,11 @@ def _matching_normal(law: KernelMixture) -> KernelMixture:
     covariance = within + gap.T @ (w[:, None] * gap)
     precision = torch.linalg.inv(covariance)[None]
     return KernelMixture(torch.zeros_like(w[:1]), mean[None], 0.5 * (precision + precision.mT))
+
+
+@stack.register
+def _stack_kernels(first: KernelScoreModel, modules: Sequence[KernelScoreModel]) -> nn.Module:
+    whole = stack.dispatch(nn.Module)(first, modules)
+    assert isinstance(whole, KernelScoreModel)
+    whole.centres = torch.stack([module.centres for module in modules])
+    return whole

@@ -185,16 +185,19 @@ def fit_members(
         kinds = sorted({type(solver).__name__ for solver in solvers})
         raise ValueError(f"{', '.join(kinds) or 'no solvers'} cannot be trained together")
     identity: Fingerprint = {}
+    others: list[Tensor] = []  # what the solvers leave of their training points
     for k, (solver, seed, x, v) in enumerate(zip(solvers, seeds, train, val, strict=True)):
         data = {"train": x, "val": v}
         for name, points in data.items():
             solver.check(name, points)
+        others.append(solver.prepare(x, stream("prepare", seed)))
+        data["train"] = others[-1]
         own = fingerprint(solver, training, seed=seed, data=data, folder=folder)
         identity |= {f"{name} of member {k}": value for name, value in own.items()}
         if identity["solver of member 0"] != own["solver"]:  # its settings would be ignored
             raise ValueError(f"solver {k} has other settings than solver 0")
     module = MembersModule(solvers, training, seeds, identity)
-    batches = MemberBatches(train, training.batch_size, training.val_every, seeds)
+    batches = MemberBatches(others, training.batch_size, training.val_every, seeds)
     state = _state(folder, identity, ("last",))
     start = time.perf_counter()
     trainer = _optimise(

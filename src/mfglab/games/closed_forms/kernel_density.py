@@ -45,6 +45,9 @@ class KernelTerms:
 class KernelMixture:
     """``sum_i w_i N(Z_i, Gamma_i^-1)``, differentiable in all three arrays.
 
+    With a first axis of length M in all of them it is M mixtures, and so are the points and the
+    results of :meth:`terms`, :meth:`log_prob` and :meth:`score`, as in (M, n, d).
+
     Args:
         log_weights: ``log w``, shape (K,), normalised.
         centres: ``Z``, shape (K, d).
@@ -59,10 +62,11 @@ class KernelMixture:
     precisions: Tensor
 
     def __post_init__(self) -> None:
-        K, d = self.centres.shape
-        if self.log_weights.shape != (K,) or self.precisions.shape != (K, d, d):
+        *members, K, d = self.centres.shape
+        weights, precisions = (*members, K), (*members, K, d, d)
+        if self.log_weights.shape != weights or self.precisions.shape != precisions:
             raise ValueError(
-                f"{K} kernels in dimension {d} need weights ({K},) and precisions ({K}, {d}, {d}), "
+                f"{K} kernels in dimension {d} need weights {weights} and precisions {precisions}, "
                 f"got {tuple(self.log_weights.shape)} and {tuple(self.precisions.shape)}"
             )
 
@@ -84,7 +88,7 @@ class KernelMixture:
     @property
     def dim(self) -> int:
         """Dimension d."""
-        return int(self.centres.shape[1])
+        return int(self.centres.shape[-1])
 
     def double(self) -> KernelMixture:
         """The same mixture in float64, without history; weights normalised again."""
@@ -104,10 +108,10 @@ class KernelMixture:
         pull, log_components = self._components(x, leave_one_out)
         q = torch.softmax(log_components, dim=-1)
         trace = torch.diagonal(self.precisions, dim1=-2, dim2=-1).sum(-1)
-        curvature = pull.square().sum(1) - trace
+        curvature = pull.square().sum(-2) - trace[..., None, :]
         return KernelTerms(
             log_prob=torch.logsumexp(log_components, dim=-1),
-            score=-(pull @ q[:, :, None]).squeeze(-1),
+            score=-(pull @ q[..., None]).squeeze(-1),
             laplacian_ratio=(q * curvature).sum(-1),
         )
 
@@ -118,7 +122,7 @@ class KernelMixture:
     def score(self, x: Tensor) -> Tensor:
         """Gradient of the log-density, shape (n, d)."""
         pull, log_components = self._components(x, False)
-        return -(pull @ torch.softmax(log_components, dim=-1)[:, :, None]).squeeze(-1)
+        return -(pull @ torch.softmax(log_components, dim=-1)[..., None]).squeeze(-1)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw ``n`` points, shape (n, d): pick a kernel, then draw one Gaussian (Rem. 4.3)."""
@@ -143,18 +147,22 @@ class KernelMixture:
 
     def _components(self, x: Tensor, leave_one_out: bool) -> tuple[Tensor, Tensor]:
         # Pulls (n, d, K), kernels last and contiguous: one matrix product makes all of them.
-        K, d = self.centres.shape
-        joined = self.precisions.permute(2, 1, 0).reshape(d, d * K)
-        anchored = (self.precisions @ self.centres[:, :, None]).squeeze(-1).T.reshape(-1)
-        pull = torch.addmm(anchored, x, joined, beta=-1).view(-1, d, K)
-        gap = x[:, :, None] - self.centres.T
+        d = self.dim
+        joined = self.precisions.transpose(-3, -1).flatten(-2)
+        anchored = (self.precisions @ self.centres[..., None]).squeeze(-1).mT.flatten(-2)
+        if x.ndim == 2:
+            pull = torch.addmm(anchored, x, joined, beta=-1)
+        else:
+            pull = torch.baddbmm(anchored[:, None], x, joined, beta=-1)
+        pull = pull.view(*x.shape, -1)
+        gap = x[..., None] - self.centres.mT[..., None, :, :]
         constant = self.log_weights + 0.5 * self._log_det() - 0.5 * d * math.log(2 * math.pi)
-        log_components = constant - 0.5 * (pull * gap).sum(1)
+        log_components = constant[..., None, :] - 0.5 * (pull * gap).sum(-2)
         if leave_one_out:
-            own = (gap == 0).all(1)
+            own = (gap == 0).all(-2)
             log_components = log_components.masked_fill(own, -torch.inf)
-            rest = torch.log1p(-(own * self.log_weights.exp()).sum(1))
-            log_components = log_components - rest[:, None]
+            rest = torch.log1p(-(own * self.log_weights.exp()[..., None, :]).sum(-1))
+            log_components = log_components - rest[..., None]
         return pull, log_components
 
     def _log_det(self) -> Tensor:
