@@ -206,6 +206,9 @@ def sweep_curves(runs: pd.DataFrame, tasks: Tree) -> Figure:
         axes.set_xlabel(_KEYS.get(key, key))
         axes.set_title(f"{tasks[task]['title']}: {name.replace('_', ' ')}")
         axes.set_ylabel("test loss, nats")
+    if sweeps:
+        for label, face in (("final weights", DATA_COLOUR), ("best on validation data", "white")):
+            grid.flat[0].plot([], [], "o", color=DATA_COLOUR, mfc=face, ms=3, label=label)
     arms.legend(figure)
     return figure
 
