@@ -29,6 +29,8 @@ def test_kernels_are_made_of_four_fifths_of_the_points_and_beat_a_normal_law():
 def test_too_few_points_make_no_kernels():
     with pytest.raises(ValueError, match="at least 10 points, got 9"):
         fit_kernels([moons(9)], [0])
+    with pytest.raises(ValueError, match=r"as many points, got \[20, 30\]"):
+        fit_kernels([moons(30), moons(20)], [0, 1])
 
 
 def test_particles_come_nearer_to_the_points_and_repeat():

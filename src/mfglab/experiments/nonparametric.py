@@ -48,8 +48,10 @@ def fit_kernels(
         centres: Kernels at most.
 
     Raises:
-        ValueError: There are fewer than 10 points.
+        ValueError: There are fewer than 10 points, or not as many for all.
     """
+    if len(sizes := sorted({len(x) for x in data})) > 1:
+        raise ValueError(f"all kernel models need as many points, got {sizes}")
     models, trains, vals = [], [], []
     for x, seed in zip(data, seeds, strict=True):
         if len(x) < 10:
