@@ -41,17 +41,16 @@ def fit_kernels(
     starts from the round kernels that are best on validation points.
 
     Args:
-        data: Training points (n, d) of each model, at least 10, as many for all.
+        data: Training points (n, d) of each model, at least 10. Those with as many points are
+            trained together.
         seeds: Seed of weights and batches of each.
         iterations: Optimiser steps.
         batch_size: Points a step.
         centres: Kernels at most.
 
     Raises:
-        ValueError: There are fewer than 10 points, or not as many for all.
+        ValueError: There are fewer than 10 points.
     """
-    if len(sizes := sorted({len(x) for x in data})) > 1:
-        raise ValueError(f"all kernel models need as many points, got {sizes}")
     models, trains, vals = [], [], []
     for x, seed in zip(data, seeds, strict=True):
         if len(x) < 10:
@@ -75,7 +74,15 @@ def fit_kernels(
         vals.append(val.float())
     settings = {"iterations": iterations, "batch_size": batch_size, "learning_rate": 1e-3}
     settings |= {"val_every": max(1, iterations // 10)}
-    fit_quietly(models, trains, vals, settings, seeds)
+    for shape in dict.fromkeys(x.shape for x in data):
+        alike = [k for k, x in enumerate(data) if x.shape == shape]
+        fit_quietly(
+            [models[k] for k in alike],
+            [trains[k] for k in alike],
+            [vals[k] for k in alike],
+            settings,
+            [seeds[k] for k in alike],
+        )
     return models
 
 
