@@ -15,6 +15,8 @@ def blockwise(x: Tensor, matrices: Tensor) -> Tensor:
     """
     if matrices.ndim == 2:
         return x @ matrices
+    if x.ndim == 2:  # what matmul comes to, without its views
+        return torch.bmm(_blocks(x, len(matrices)), matrices).flatten(0, 1)
     return (_blocks(x, len(matrices)) @ matrices).flatten(-3, -2)
 
 
@@ -29,12 +31,14 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A linear layer, or that of each member on its own rows.
 
     Args:
-        x: Shape (n, a), or (M n, a).
+        x: Shape (n, a), or (M n, a), or blocks (M, n, a), of which blocks come back.
         weight: Shape (b, a), or (M, b, a).
         bias: Shape (b,), or (M, b).
     """
     if weight.ndim == 2:
         return torch.addmm(bias, x, weight.mT)
+    if x.ndim == 3:
+        return torch.baddbmm(bias[:, None], x, weight.mT)
     return torch.baddbmm(bias[:, None], _blocks(x, len(weight)), weight.mT).flatten(0, 1)
 
 

@@ -64,27 +64,32 @@ class VelocityNet(nn.Module):
 
     def forward(self, t: Tensor, x: Tensor) -> Tensor:
         """Velocity at time ``t`` (scalar or (n,)) and points ``x`` (n, d), shape (n, d)."""
-        h = torch.tanh(self.opening(with_time(t, x)))
+        h = torch.tanh(self.opening(self._inputs(t, x)))
         for layer in self.middle:
             h = torch.tanh(layer(h))
         out: Tensor = self.last(h)
-        return out
+        return out.flatten(0, -2)
 
     def with_divergence(self, t: Tensor, x: Tensor) -> VelocityAndDivergence:
         """Velocity and exact divergence at ``x`` (n, d)."""
         h, slopes = self._slopes(t, x)
         divergence = self._bilinear if len(slopes) == 2 else self._pushed_forward
-        return VelocityAndDivergence(self.last(h), divergence(slopes))
+        return VelocityAndDivergence(self.last(h).flatten(0, -2), divergence(slopes))
 
     def with_jacobian(self, t: Tensor, x: Tensor) -> VelocityAndJacobian:
         """Velocity and exact Jacobian at ``x`` (n, d), at the price of d more hidden products."""
         h, slopes = self._slopes(t, x)
         J = _products(self._directions(slopes), self.last.weight)  # (n, d in x, d in v)
-        return VelocityAndJacobian(self.last(h), J.mT)
+        return VelocityAndJacobian(self.last(h).flatten(0, -2), J.mT)
+
+    def _inputs(self, t: Tensor, x: Tensor) -> Tensor:
+        # Of M stacked nets blocks (M, n, d + 1): hidden values stay blocks from layer to layer.
+        z, W = with_time(t, x), self.opening.weight
+        return z if W.ndim == 2 else z.view(len(W), -1, self.dim + 1)
 
     def _slopes(self, t: Tensor, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        # Last hidden values (n, m), and the derivative of each layer's tanh.
-        h = torch.tanh(self.opening(with_time(t, x)))
+        # Last hidden values (n, m), or blocks of them, and the derivative of each layer's tanh.
+        h = torch.tanh(self.opening(self._inputs(t, x)))
         slopes = [1 - h.square()]
         for layer in self.middle:
             h = torch.tanh(layer(h))
@@ -98,7 +103,8 @@ class VelocityNet(nn.Module):
         hidden = self.middle[0].weight
         assert isinstance(hidden, Tensor)
         coupling = hidden.mT * back
-        return (blockwise(slopes[0], coupling) * slopes[1]).sum(-1)
+        product = torch.mm if coupling.ndim == 2 else torch.bmm
+        return (product(slopes[0], coupling) * slopes[1]).sum(-1).flatten()
 
     def _pushed_forward(self, slopes: list[Tensor]) -> Tensor:
         J = self._directions(slopes)
@@ -109,6 +115,7 @@ class VelocityNet(nn.Module):
     def _directions(self, slopes: list[Tensor]) -> Tensor:
         # Any depth: the d coordinate directions go through the layers beside the values.
         W = self.opening.weight[..., : self.dim].mT
+        slopes = [slope.flatten(0, -2) for slope in slopes]
         blocks = slopes[0].view(W.shape[0] if W.ndim == 3 else 1, -1, 1, slopes[0].shape[1])
         J = (blocks * W.unsqueeze(-3)).flatten(0, 1)  # (n, d, m)
         for layer, slope in zip(self.middle, slopes[1:], strict=True):
