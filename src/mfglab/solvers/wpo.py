@@ -164,18 +164,21 @@ class KernelScoreModel(PointwiseSolver):
         Raises:
             ValueError: A point is a centre, and centres are not left out at their own points.
         """
+        x = self._own(x)
         if not self.leave_one_out:
-            self._refuse_centres(x if self.centres.ndim == 3 else x[0])
+            self._refuse_centres(x)
         return self._objective(x)
 
     def validation_losses(self, x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """The objective at each validation point, which is no centre."""
-        return self._objective(x).total
+        return self._objective(self._own(x)).total
+
+    def _own(self, x: Tensor) -> Tensor:
+        # Points as the kernels take them: (n, d), of stacked models (M, n, d).
+        return x[0] if self.centres.ndim == 2 else x
 
     def _objective(self, x: Tensor) -> PointLosses:
         kernels = self.kernels()
-        if self.centres.ndim == 2:
-            x = x[0]
         terms: dict[str, Tensor] = {}
         if self.score_weight > 0:
             at = kernels.terms(x, leave_one_out=self.leave_one_out)
