@@ -218,11 +218,12 @@ def test_data_sets_of_a_model_must_differ():
     cross("models.flow.datasets", ["moons", "moons"], "models.flow.datasets must differ")
 
 
-def test_a_likelihood_needs_a_density():
-    cross("models.flow.datasets", ["moons", "sheet"], "models.flow.likelihood: true", "'sheet'")
-    tree = changed("models.flow.datasets", ["sheet"])
-    tree["models"]["flow"]["likelihood"] = False
-    assert parse_config(tree).models["flow"].datasets == ["sheet"]
+def test_only_noisy_digits_have_a_density():
+    tree = changed("datasets.sheet", {"kind": "digits", "dequantise": True})
+    tree["datasets"]["grey"] = {"kind": "digits"}
+    datasets = parse_config(tree).datasets
+    assert datasets["sheet"].has_density
+    assert not datasets["grey"].has_density
 
 
 @pytest.mark.parametrize("name", ["two words", "a.b", "a/b", ""])

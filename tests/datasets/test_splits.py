@@ -202,6 +202,17 @@ def test_digits_are_split_by_class_and_standardised():
     assert pixels.max() < 16 + 1e-9
 
 
+def test_noisy_digits_have_a_density_and_round_to_the_digits():
+    plain, noisy = load_digits(seed=3), load_digits(seed=3, dequantise=True)
+    for part in ("train", "val", "test"):
+        pixels, levels = noisy.raw(getattr(noisy, part)), plain.raw(getattr(plain, part))
+        noise = pixels - levels
+        assert np.abs(noise).max() <= 0.5 + 1e-9
+        assert noise.std() == pytest.approx(1 / np.sqrt(12), rel=0.02)
+        assert len(np.unique(noise)) == noise.size
+    np.testing.assert_allclose(noisy.train.std(0), 1, atol=1e-12)  # no pixel is constant
+
+
 def test_digits_follow_the_seed():
     one, again, other = (load_digits(seed) for seed in (5, 5, 6))
     assert np.array_equal(one.test, again.test)

@@ -49,7 +49,8 @@ rule evaluate_model:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("evaluation", "models.{model}.likelihood", "seeds"),
+        config=branches("evaluation", "seeds"),
+        has_density=lambda at: SETTINGS.datasets[at.dataset].has_density,
         modules=used_by("evaluate_model"),
         code=digest("evaluate_model"),
     script:

@@ -17,7 +17,7 @@ from mfglab.reporting.csvio import write_csv
 with stage(snakemake) as job:
     model, dataset = job.wildcards["model"], job.wildcards["dataset"]
     config = EvaluationConfig.model_validate(job.config_value("evaluation"))
-    likelihood = job.config_value(f"models.{model}.likelihood")
+    likelihood = job.param("has_density")
     test = Splits.load(job.input("data")).test
     metrics, steps, residuals = [], [], []
     for index, path in enumerate(job.inputs_of("weights")):

@@ -56,7 +56,7 @@ models:
 ```
 
 Some checks concern several keys at once: seeds and data sets of a model are not repeated, data
-sets that a model names are defined, a likelihood needs data that have a density, the first
+sets that a model names are defined, the first
 validation comes within the training, and a score model stops before its horizon.
 """
 

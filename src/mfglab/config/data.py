@@ -67,8 +67,15 @@ class DigitsData(Section):
     """The 8x8 digits that ship with scikit-learn, standardised; 60/20/20 stratified split."""
 
     kind: Literal["digits"]
-    has_density: ClassVar[bool] = False  # some pixels are constant
-    seed: int = Field(2304, ge=0, description="Seed of the split.")
+    dequantise: bool = Field(
+        False, description="Add uniform noise of one grey level: the law then has a density."
+    )
+    seed: int = Field(2304, ge=0, description="Seed of the split and of the noise.")
+
+    @property
+    def has_density(self) -> bool:
+        """Only with noise: grey levels are integers, and some pixels are constant."""
+        return self.dequantise
 
 
 class TabularData(Section):

@@ -229,6 +229,3 @@ class ModelConfig(RunConfig):
         default_factory=dict,
         description="Overlay of `solver` and `training` for one data set.",
     )
-    likelihood: bool = Field(
-        True, description="Report the negative log-likelihood; needs data that have a density."
-    )

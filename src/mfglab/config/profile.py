@@ -79,11 +79,6 @@ class Config(Section):
         for dataset in {**dict.fromkeys(model.datasets), **model.per_dataset}:
             self.run_config(name, dataset)
         for dataset in model.datasets:
-            if model.likelihood and not self.datasets[dataset].has_density:
-                raise ValueError(
-                    f"models.{name}.likelihood: true, but data set {dataset!r} "
-                    "lies on a manifold and has no density; expected likelihood: false"
-                )
             solver = self.run_config(name, dataset).solver
             if isinstance(solver, ScoreConfig) and solver.objective.kind == "explicit":
                 self._check_exact_score(name, dataset)

@@ -113,7 +113,7 @@ def prepare(config: DatasetConfig, fetched: FetchedDataset | None = None) -> Spl
     """
     match config:
         case DigitsData():
-            return load_digits(config.seed)
+            return load_digits(config.seed, dequantise=config.dequantise)
         case TabularData():
             if fetched is None:
                 raise ValueError(f"data set {config.source!r} has to be downloaded first")
