@@ -56,8 +56,8 @@ models:
 ```
 
 Some checks concern several keys at once: seeds and data sets of a model are not repeated, data
-sets that a model names are defined, the first
-validation comes within the training, and a score model stops before its horizon.
+sets that a model names are defined, the first validation comes within the training, and a score
+model stops before its horizon.
 """
 
 CLAIMS_INTRO = """

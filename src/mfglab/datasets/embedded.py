@@ -19,8 +19,8 @@ def load_digits(seed: int, *, dequantise: bool = False) -> Splits:
     Args:
         seed: Fixes which image goes where, and the noise; not negative.
         dequantise: Add noise, uniform on [-1/2, 1/2] grey levels, to every pixel of every image.
-            Integers have no density, and a likelihood of them no bound; the noisy ones have one
-            (arXiv:1511.01844, section 3.1). The noise is drawn once, so that all models see one law.
+            Integers have no density, and their likelihood no bound; the noisy images have one
+            (arXiv:1511.01844). The noise is drawn once, so that all models see one law.
 
     Returns:
         Float64 points of shape (n, 64), with integer labels 0-9.
