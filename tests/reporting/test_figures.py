@@ -87,6 +87,26 @@ def test_curves_draw_one_line_a_model():
     with figure_style():
         figure = residual_curves({("a", "moons"): history}, residuals, {"a": "A", "s": "S"})
     assert figure.axes[0].get_legend().get_texts()[0].get_text() == "A, moons"
+    assert figure.axes[1].get_title() == "mix"
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["S"]
+
+
+def test_residuals_of_many_models_and_laws_have_a_panel_a_law_and_one_name_a_model():
+    laws, models = [f"law_{k}" for k in range(5)], {"a": "A", "b": "B"}
+    rows = [
+        {"model": m, "dataset": d, "seed": 0, "s": s, "relative_residual": s}
+        for m in models
+        for d in laws
+        for s in (0.1, 0.2)
+        if (m, d) != ("a", "law_0")
+    ]
+    with figure_style():
+        figure = residual_curves({}, pd.DataFrame(rows), models)
+    _, *panels = figure.axes
+    named = [axes.get_title() for axes in panels if axes.axison]
+    assert sorted(named) == [law.replace("_", " ") for law in laws]
+    assert sorted(t.get_text() for t in figure.legends[0].get_texts()) == ["A", "B"]
+    assert len(next(axes for axes in panels if axes.get_title() == "law 0").lines) == 1
 
 
 def test_verdict_figure_names_every_claim():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,6 +14,8 @@ from mfglab.reporting.figures.style import colours_of
 
 #: Gaps that are zero in the digits of the table are drawn here, at the lower edge.
 _LEAST = 1e-6
+#: Panels in a row.
+_COLUMNS = 4
 
 
 def step_curves(steps: pd.DataFrame, titles: Mapping[str, str], datasets: Sequence[str]) -> Figure:
@@ -47,7 +50,7 @@ def residual_curves(
     residuals: pd.DataFrame,
     titles: Mapping[str, str],
 ) -> Figure:
-    """HJB residual over training (flows) and over noising time (score potentials).
+    """HJB residual over training (flows), and over noising time, a panel a data set (scores).
 
     Args:
         histories: Training histories of all seeds by (model, data set), with columns ``seed``,
@@ -55,28 +58,41 @@ def residual_curves(
         residuals: Columns ``model``, ``dataset``, ``seed``, ``s``, ``relative_residual``.
         titles: Model titles.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.1), layout="constrained")
+    datasets = [str(name) for name in dict.fromkeys(residuals["dataset"])]
+    columns = min(_COLUMNS, 1 + len(datasets))
+    rows = -(-(1 + len(datasets)) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(3.2 * columns, 2.9 * rows), squeeze=False, layout="constrained"
+    )
+    first, *panels = grid.flat
     colours = colours_of([f"{titles[m]}, {d.replace('_', ' ')}" for m, d in histories])
     for (model, dataset), history in histories.items():
         label = f"{titles[model]}, {dataset.replace('_', ' ')}"
-        _seed_band(left, history, "step", "hjb", label, colours[label])
-    left.set_yscale("log")
-    left.set_xlabel("training step")
-    left.set_ylabel("mean of the HJB residual along trajectories")
-    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-    names = sorted(
-        {(str(m), str(d)) for m, d in zip(residuals["model"], residuals["dataset"], strict=True)}
-    )
-    colours = colours_of([d for _, d in names])
-    for model, dataset in names:
-        part = residuals[(residuals["model"] == model) & (residuals["dataset"] == dataset)]
-        label = f"{titles[model]}, {dataset.replace('_', ' ')}"
-        _seed_band(right, part, "s", "relative_residual", label, colours[dataset])
-    right.set_xscale("log")
-    right.set_yscale("log")
-    right.set_xlabel("noising time s")
-    right.set_ylabel("relative HJB residual (exact: 0)")
-    right.legend(fontsize=7)
+        _seed_band(first, history, "step", "hjb", label, colours[label])
+    first.set_yscale("log")
+    first.set_xlabel("training step")
+    first.set_ylabel("mean HJB residual on the paths")
+    if histories:
+        first.legend(fontsize=6, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    colours = colours_of(sorted({str(name) for name in residuals["model"]}))
+    entries: dict[str, Artist] = {}
+    for axes, dataset in zip(panels, datasets, strict=False):
+        for key, part in residuals[residuals["dataset"] == dataset].groupby("model", sort=True):
+            name = str(key)
+            _seed_band(axes, part, "s", "relative_residual", titles[name], colours[name])
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("noising time s")
+        axes.set_ylabel("relative HJB residual")
+        axes.set_title(dataset.replace("_", " "))
+        handles, labels = axes.get_legend_handles_labels()
+        entries |= {str(label): handle for label, handle in zip(labels, handles, strict=True)}
+    for axes in panels[len(datasets) :]:
+        axes.set_axis_off()
+    if entries:
+        figure.legend(
+            list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries)
+        )
     return figure
 
 
