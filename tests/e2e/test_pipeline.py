@@ -74,6 +74,18 @@ def test_every_model_was_trained_with_every_seed(done):
     assert set(runs["seed"]) == {0, 1}
 
 
+def test_a_likelihood_is_measured_where_the_data_have_a_density(done):
+    tables = done.root / RESULTS / "tables"
+    runs = pd.read_csv(tables / "generative_runs.csv")
+    runs = runs[~runs["model"].isin(ADVERSARIAL_TITLES)]  # these have no density themselves
+    steps = pd.read_csv(tables / "steps_runs.csv")
+    for frame in (runs, steps):
+        digits = frame["dataset"] == "digits"
+        assert digits.any()
+        assert frame.loc[digits, "nll"].isna().all()
+        assert frame.loc[~digits, "nll"].notna().all()
+
+
 def test_every_claim_has_a_verdict(done):
     ledger = pd.read_csv(done.root / RESULTS / "claims" / "ledger.csv")
     claims = yaml.safe_load((ROOT / "config" / "claims.yaml").read_text())["claims"]
