@@ -192,22 +192,29 @@ def test_every_published_table_is_there_and_ours_stands_beside(tmp_path):
     # Numbers counted in the paper's tables.
     expected = {4: 3, 5: 13, 6: 6, 7: 6, 8: 10, 9: 10, 10: 12, 11: 10, 12: 4, 13: 20}
     assert {table: counts[table] for table in expected} == expected
-    table = published_table({"runs": runs(), "robustness": hard(), "sweep": sweep(tmp_path)})
+    table = published_table(
+        {"runs": runs(), "robustness": hard(), "sweep": sweep(tmp_path)}, {"text": "other text"}
+    )
     assert len(table) == len(rows)
     first = table.iloc[0]
     assert (first["published"], first["our_seeds"]) == (2.68, 2)
     assert first["ours"] == pytest.approx(3.05)
     at_one = table[(table["table"] == 5) & (table["condition"] == "1")].iloc[0]
     assert at_one["our_seeds"] == 2
+    assert first["note"] == "other text"
+    own = table[(table["quantity"] == "perplexity") & (table["our_seeds"] > 0)]
+    assert set(own["note"]) == {"other text; mean over sequences of exp(loss)"}
     missing = table[table["our_seeds"] == 0]
     assert (missing["note"].str.len() > 0).all()
+    # What differs in a run says nothing of a number that it does not have.
+    assert not missing["note"].str.contains("other text").any()
 
 
 def test_published_sweeps_stand_alone_where_none_was_run():
     # As in the profile `real`: the columns of an empty table are numbers, also those of words.
     empty = pd.DataFrame(columns=["task", "arm", "sweep", "number", "loss"], dtype=float)
-    table = published_table({"runs": runs(), "robustness": hard(), "sweep": empty})
-    full = published_table({"runs": runs(), "robustness": hard(), "sweep": empty[[]]})
+    table = published_table({"runs": runs(), "robustness": hard(), "sweep": empty}, {})
+    full = published_table({"runs": runs(), "robustness": hard(), "sweep": empty[[]]}, {})
     pd.testing.assert_frame_equal(table, full)
     assert table["published"].notna().all()
 

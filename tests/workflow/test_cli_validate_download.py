@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 from snakemake_tree import ROOT
 
 from mfglab.__main__ import main
+from mfglab.config.loading import load_config
 from mfglab.datasets import download as download_module
 from mfglab.datasets.registry import REGISTRY, RemoteDataset, RemoteFile, Variant
 
@@ -127,3 +130,15 @@ def test_what_cannot_be_had_is_explained(registered, monkeypatch, tmp_path, caps
     err = capsys.readouterr().err
     assert "could not be downloaded" in err
     assert "numbers.txt" in err
+
+
+@pytest.mark.parametrize("profile", ["gpt2", "paper", "real"])
+def test_a_profile_with_other_data_names_its_own_protocol(profile):
+    default = load_config([Path("config/default.yaml")]).transformers.tasks
+    overlay = Path(f"config/{profile}.yaml")
+    other = load_config([Path("config/default.yaml"), overlay]).transformers.tasks
+    changed = [name for name, task in other.items() if task.data.kind != default[name].data.kind]
+    assert changed
+    for name in changed:
+        # Inherited, the words of the default's data would stand beside numbers of these.
+        assert other[name].protocol != default[name].protocol

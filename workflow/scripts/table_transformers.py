@@ -45,4 +45,5 @@ with stage(snakemake) as job:
     write_csv(hard_table(hard, tasks), job.output("robustness"))
     write_csv(motion_table(motion, tasks), job.output("motion"))
     tables = {"runs": runs, "robustness": hard, "sweep": sweeps}
-    write_csv(published_table(tables), job.output("published"))
+    protocols = {name: task["protocol"] for name, task in tasks.items()}
+    write_csv(published_table(tables, protocols), job.output("published"))

@@ -186,6 +186,11 @@ class TransformerTaskConfig(Section):
     """One task, the arms that are compared on it, the sweeps of single settings."""
 
     title: str = Field(min_length=1, description="Name in tables and figures.")
+    protocol: str = Field(
+        "",
+        description="What of data, networks and training differs from the paper, for the table of "
+        "published numbers.",
+    )
     data: TaskDataConfig = Field(description="The data.")
     base: dict[str, Any] = Field(
         description="What the arms share: `network`, `depth`, `weight`, `training`, ..."

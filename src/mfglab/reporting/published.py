@@ -38,7 +38,7 @@ class PublishedRow:
         source: Our table: runs, robustness, sweep; empty if there is none.
         where: Further conditions on rows of our table, ``column=value;...``.
         column: Our column.
-        note: Difference of protocol, or why there is no number of ours.
+        note: What differs in this number whatever the profile, or why there is none of ours.
     """
 
     table: int
@@ -76,15 +76,18 @@ def published_rows() -> Iterator[PublishedRow]:
         )  # fmt: skip
 
 
-def published_table(tables: Tables) -> pd.DataFrame:
+def published_table(tables: Tables, protocols: Mapping[str, str]) -> pd.DataFrame:
     """The published numbers, our mean with its 95% interval, and the difference of protocol.
 
     Args:
         tables: ``runs``, ``robustness`` and ``sweep`` of this run, one row a seed.
+        protocols: By task, what of this run differs from the paper.
     """
     rows = []
     for row in published_rows():
         ours, low, high, n = _ours(row, tables)
+        missing = "not run here" if row.source and not n else ""
+        notes = (missing, protocols.get(row.task, "") if n else "", row.note)
         rows.append(
             {
                 "table": row.table,
@@ -99,7 +102,7 @@ def published_table(tables: Tables) -> pd.DataFrame:
                 "low": low,
                 "high": high,
                 "our_seeds": n,
-                "note": row.note if n or row.source == "" else f"not run here; {row.note}",
+                "note": "; ".join(filter(None, notes)),
             }
         )
     return pd.DataFrame(rows)
