@@ -150,20 +150,26 @@ def wpo_by_hand(steps: int) -> Outcome:
     model, x = _kernels()
     x = model.prepare(x, stream("prepare", SEED))
     centres, eye = model.centres, _FLOOR * torch.eye(2)
+    origin = centres.double().mean(0)
+    Z = centres.double() - origin
     constant = -math.log(len(centres)) - math.log(2 * math.pi)
 
     def loss(batch: Tensor) -> Tensor:
         a, b, c = model.net.net(centres).unbind(1)
         lower = torch.stack([a, torch.zeros_like(a), b, c], dim=1).view(-1, 2, 2)
-        precision = lower @ lower.mT + eye
-        gap = batch[:, None] - centres
-        pull = torch.einsum("kij,nkj->nki", precision, gap)
-        log_det = torch.linalg.det(precision).log()
-        q = torch.softmax(constant + 0.5 * log_det - 0.5 * (pull * gap).sum(2), dim=1)
-        score = -torch.einsum("nk,nki->ni", q, pull)
-        trace = precision.diagonal(dim1=1, dim2=2).sum(1)
-        laplacian = (q * (pull.square().sum(2) - trace)).sum(1)
-        return (2 * laplacian - score.square().sum(1)).mean()
+        P = (lower @ lower.mT + eye).double()
+        PZ = (P @ Z[..., None]).squeeze(2)
+        height = constant + 0.5 * torch.linalg.det(P).log() - 0.5 * (Z * PZ).sum(1)
+        spread = PZ.square().sum(1) - P.diagonal(dim1=1, dim2=2).sum(1)
+        slope = -2 * (P @ PZ[..., None]).squeeze(2)
+        y = batch.double() - origin
+        phi = torch.cat([(y[:, :, None] * y[:, None]).flatten(1), y, torch.ones_like(y[:, :1])], 1)
+        logits = phi @ torch.cat([-0.5 * P.flatten(1), PZ, height[:, None]], 1).T
+        q = torch.softmax(logits.to(batch), dim=1).double()
+        laplacian = (phi * (q @ torch.cat([(P @ P).flatten(1), slope, spread[:, None]], 1))).sum(1)
+        means = q @ torch.cat([P.flatten(1), PZ], 1)
+        score = means[:, 4:] - (means[:, :4].view(-1, 2, 2) @ y[..., None]).squeeze(2)
+        return (2 * laplacian - score.square().sum(1)).mean().to(batch)
 
     return _written_out(model, x, 64, steps, loss)
 

@@ -7,7 +7,11 @@ import math
 import pytest
 import torch
 
-from mfglab.games.closed_forms.kernel_density import KernelMixture, select_variance
+from mfglab.games.closed_forms.kernel_density import (
+    POLYNOMIALS_UP_TO,
+    KernelMixture,
+    select_variance,
+)
 from mfglab.games.closed_forms.score_game import (
     kernel_score,
     noised_log_density,
@@ -18,7 +22,7 @@ from mfglab.games.dynamics import HeatFlow, OrnsteinUhlenbeck, VarianceExploding
 from mfglab.games.optimality import fokker_planck_residual, hjb_residual
 from mfglab.games.recipes import score, wpo
 
-DIMENSIONS = pytest.mark.parametrize("dim", [1, 2, 4])
+DIMENSIONS = pytest.mark.parametrize("dim", [1, 2, 4, POLYNOMIALS_UP_TO + 1])
 
 
 def rng(seed=0):
@@ -43,19 +47,37 @@ def test_terms_are_those_of_automatic_differentiation(dim):
     law, x = mixture(dim), points(20, dim)
     terms = law.terms(x)
 
-    def density(y):
-        return law.log_prob(y[None])[0].exp()
+    def log_density(y):
+        return law.log_prob(y[None])[0]
 
     for i in range(len(x)):
-        hessian = torch.func.hessian(density)(x[i])
-        gradient = torch.func.grad(lambda y: density(y).log())(x[i])
+        hessian = torch.func.hessian(log_density)(x[i])
+        gradient = torch.func.grad(log_density)(x[i])
         assert torch.allclose(terms.score[i], gradient, atol=1e-10)
-        ratio = hessian.trace() / density(x[i])
+        ratio = hessian.trace() + gradient.square().sum()
         assert torch.allclose(terms.laplacian_ratio[i], ratio, rtol=1e-9, atol=1e-9)
         # |s|^2 + 2 div s, the usual form of implicit score matching
-        slope = torch.func.jacfwd(torch.func.grad(lambda y: density(y).log()))(x[i])
-        usual = gradient.square().sum() + 2 * slope.trace()
+        usual = gradient.square().sum() + 2 * hessian.trace()
         assert torch.allclose(terms.implicit_score_matching[i], usual, rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e4])
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_single_precision_is_enough_far_from_the_origin_and_for_narrow_kernels(size, offset):
+    # The terms of the polynomials are size^2 times larger than their sum, or offset^2 times.
+    round_law, x = mixture(2, 8), points(64, 2)
+    law = KernelMixture(
+        round_law.log_weights, (round_law.centres + offset).float(), round_law.precisions * size
+    )
+    x = (law.centres[0] + x / math.sqrt(size)).float()
+    exact = KernelMixture(law.log_weights, law.centres.double(), law.precisions)
+    single = KernelMixture(law.log_weights.float(), law.centres, law.precisions.float())
+    want, found = exact.terms(x.double()), single.terms(x)
+    for name, value in vars(found).items():
+        assert value.dtype == torch.float32
+        wanted = getattr(want, name)
+        scale = wanted.abs().mean()
+        assert (value - wanted).abs().max() < 1e-4 * scale, name
 
 
 @DIMENSIONS

@@ -195,9 +195,12 @@ class KernelScoreModel(PointwiseSolver):
 
     def _refuse_centres(self, x: Tensor) -> None:
         # Points (n, d), or those of all members; the first coordinate tells nearly all apart.
-        same = x[..., :1] == self.centres[..., None, :, 0]
-        if not bool(same.any()):
+        first = x[..., 0].contiguous()
+        known = self.centres[..., 0].flatten().sort().values
+        nearest = known[torch.searchsorted(known, first).clamp_(max=len(known) - 1)]
+        if not bool((nearest == first).any()):
             return
+        same = x[..., :1] == self.centres[..., None, :, 0]
         *member, point, centre = same.nonzero(as_tuple=True)
         points, centres = x[(*member, point)], self.centres[(*member, centre)]
         hit = (points == centres).all(1).nonzero()

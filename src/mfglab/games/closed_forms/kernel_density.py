@@ -7,6 +7,10 @@ pulls ``v_i = Gamma_i (x - Z_i)``,
 
 and implicit score matching at the terminal time (eqs. 27, 30) is the mean of
 ``2 Lap pi / pi - |grad log pi|^2``. Linear noising turns the mixture into another one (Prop. 4.1).
+
+Everything on the right is a quadratic polynomial of x for each kernel. In few dimensions the
+polynomials are evaluated as such, in many the pulls are formed: :class:`_Polynomials` and
+:class:`_Pulls` are two ways to compute the same.
 """
 
 from __future__ import annotations
@@ -105,24 +109,22 @@ class KernelMixture:
             x: Points.
             leave_one_out: Leave out, at each point, the kernels that are centred there.
         """
-        pull, log_components = self._components(x, leave_one_out)
-        q = torch.softmax(log_components, dim=-1)
-        trace = torch.diagonal(self.precisions, dim1=-2, dim2=-1).sum(-1)
-        curvature = pull.square().sum(-2) - trace[..., None, :]
-        return KernelTerms(
-            log_prob=torch.logsumexp(log_components, dim=-1),
-            score=-(pull @ q[..., None]).squeeze(-1),
-            laplacian_ratio=(q * curvature).sum(-1),
-        )
+        at = self._at(x)
+        log_components = self._log_components(at, leave_one_out)
+        q = at.posterior(log_components)
+        # log sum_i exp(l_i) = l_k - log q_k for any k: no exponential is taken again.
+        largest = log_components.max(-1, keepdim=True)
+        log_prob = largest.values - q.gather(-1, largest.indices).log().to(x)
+        return KernelTerms(log_prob.squeeze(-1), *at.score_and_laplacian(q))
 
     def log_prob(self, x: Tensor, *, leave_one_out: bool = False) -> Tensor:
         """Log-density of points ``x`` (n, d), shape (n,), in nats."""
-        return torch.logsumexp(self._components(x, leave_one_out)[1], dim=-1)
+        return torch.logsumexp(self._log_components(self._at(x), leave_one_out), dim=-1)
 
     def score(self, x: Tensor) -> Tensor:
         """Gradient of the log-density, shape (n, d)."""
-        pull, log_components = self._components(x, False)
-        return -(pull @ torch.softmax(log_components, dim=-1)[..., None]).squeeze(-1)
+        at = self._at(x)
+        return at.score(at.posterior(self._log_components(at, False)))
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw ``n`` points, shape (n, d): pick a kernel, then draw one Gaussian (Rem. 4.3)."""
@@ -145,30 +147,137 @@ class KernelMixture:
             own.log_weights.exp(), own.centres, 0.5 * (covariances + covariances.mT)
         )
 
-    def _components(self, x: Tensor, leave_one_out: bool) -> tuple[Tensor, Tensor]:
-        # Pulls (n, d, K), kernels last and contiguous: one matrix product makes all of them.
-        d = self.dim
-        joined = self.precisions.transpose(-3, -1).flatten(-2)
-        anchored = (self.precisions @ self.centres[..., None]).squeeze(-1).mT.flatten(-2)
+    def _at(self, x: Tensor) -> _Polynomials | _Pulls:
+        return (_Polynomials if self.dim <= POLYNOMIALS_UP_TO else _Pulls)(self, x)
+
+    def _log_components(self, at: _Polynomials | _Pulls, leave_one_out: bool) -> Tensor:
+        # log (w_i N(x; Z_i, Gamma_i^-1)), shape (n, K).
+        log_components = at.log_components()
+        if not leave_one_out:
+            return log_components
+        own = (at.x[..., None, :] == self.centres[..., None, :, :]).all(-1)
+        rest = torch.log1p(-(own * self.log_weights.exp()[..., None, :]).sum(-1))
+        return log_components.masked_fill(own, -torch.inf) - rest[..., None]
+
+
+#: Largest dimension in which the polynomials are faster than the pulls.
+POLYNOMIALS_UP_TO = 24
+
+
+class _Polynomials:
+    """A mixture at n points by the monomials of these.
+
+    With ``phi(x) = (x x^T, x, 1)`` the log-densities of all kernels at all points are one matrix
+    product. So are the posterior means of the coefficients, from which score and Laplacian follow:
+    no other array of points x kernels is made. The terms of a polynomial cancel where a kernel is
+    narrow; they are therefore float64, and the results have the precision of the points.
+
+    Args:
+        law: The mixture.
+        x: Points (n, d).
+    """
+
+    def __init__(self, law: KernelMixture, x: Tensor) -> None:
+        self.law, self.x = law, x
+        centres = law.centres.double()
+        origin = centres.mean(-2, keepdim=True)
+        self.Gamma, self.Z, self.y = law.precisions.double(), centres - origin, x.double() - origin
+        self.GammaZ = _product(self.Gamma, self.Z)
+        squares = self.y[..., :, None] * self.y[..., None, :]
+        self.phi = torch.cat([squares.flatten(-2), self.y, torch.ones_like(x[..., :1])], -1)
+
+    def log_components(self) -> Tensor:
+        """``log w_i + log N(x; Z_i, Gamma_i^-1)``, shape (n, K)."""
+        constant = _log_heights(self.law.log_weights, self.Gamma)
+        constant = constant - 0.5 * (self.Z * self.GammaZ).sum(-1)
+        coefficients = _coefficients(-0.5 * self.Gamma, self.GammaZ, constant)
+        return (self.phi @ coefficients.mT).to(self.x)
+
+    def posterior(self, log_components: Tensor) -> Tensor:
+        """Weights of the kernels at each point, shape (n, K); float64."""
+        return torch.softmax(log_components, dim=-1).double()
+
+    def score(self, q: Tensor) -> Tensor:
+        """``sum_i q_i Gamma_i (Z_i - x)``, shape (n, d)."""
+        return self._score(q @ self._linear())
+
+    def score_and_laplacian(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """The score (n, d), and ``sum_i q_i (|v_i|^2 - tr Gamma_i)``, shape (n,)."""
+        constant = self.GammaZ.square().sum(-1) - _trace(self.Gamma)
+        slope = -2 * _product(self.Gamma, self.GammaZ)
+        curvature = _coefficients(self.Gamma @ self.Gamma, slope, constant)
+        linear = self._linear()
+        means = q @ torch.cat([linear, curvature], -1)
+        own, rest = means.split([linear.shape[-1], curvature.shape[-1]], -1)
+        return self._score(own), (self.phi * rest).sum(-1).to(self.x)
+
+    def _linear(self) -> Tensor:
+        return torch.cat([self.Gamma.flatten(-2), self.GammaZ], -1)
+
+    def _score(self, means: Tensor) -> Tensor:
+        d = self.law.dim
+        Gamma, GammaZ = means.split([d * d, d], -1)
+        return (GammaZ - _product(Gamma.unflatten(-1, (d, d)), self.y)).to(self.x)
+
+
+class _Pulls:
+    """A mixture at n points by the pulls ``v_i = Gamma_i (x - Z_i)``, an array (n, d, K).
+
+    One matrix product makes all of them; kernels are last and contiguous.
+
+    Args:
+        law: The mixture.
+        x: Points (n, d).
+    """
+
+    def __init__(self, law: KernelMixture, x: Tensor) -> None:
+        self.law, self.x = law, x
+        joined = law.precisions.transpose(-3, -1).flatten(-2)
+        anchored = _product(law.precisions, law.centres).mT.flatten(-2)
         if x.ndim == 2:
             pull = torch.addmm(anchored, x, joined, beta=-1)
         else:
             pull = torch.baddbmm(anchored[:, None], x, joined, beta=-1)
-        pull = pull.view(*x.shape, -1)
-        gap = x[..., None] - self.centres.mT[..., None, :, :]
-        constant = self.log_weights + 0.5 * self._log_det() - 0.5 * d * math.log(2 * math.pi)
-        log_components = constant[..., None, :] - 0.5 * (pull * gap).sum(-2)
-        if leave_one_out:
-            own = (gap == 0).all(-2)
-            log_components = log_components.masked_fill(own, -torch.inf)
-            rest = torch.log1p(-(own * self.log_weights.exp()[..., None, :]).sum(-1))
-            log_components = log_components - rest[..., None]
-        return pull, log_components
+        self.pull = pull.view(*x.shape, -1)
 
-    def _log_det(self) -> Tensor:
-        # In two dimensions the gradient of a Cholesky factor takes four times as long.
-        log_det: Tensor = torch.linalg.slogdet(self.precisions).logabsdet
-        return log_det
+    def log_components(self) -> Tensor:
+        """``log w_i + log N(x; Z_i, Gamma_i^-1)``, shape (n, K)."""
+        gap = self.x[..., None] - self.law.centres.mT[..., None, :, :]
+        constant = _log_heights(self.law.log_weights, self.law.precisions)
+        return constant[..., None, :] - 0.5 * (self.pull * gap).sum(-2)
+
+    def posterior(self, log_components: Tensor) -> Tensor:
+        """Weights of the kernels at each point, shape (n, K)."""
+        return torch.softmax(log_components, dim=-1)
+
+    def score(self, q: Tensor) -> Tensor:
+        """``-sum_i q_i v_i``, shape (n, d)."""
+        return -(self.pull @ q[..., None]).squeeze(-1)
+
+    def score_and_laplacian(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """The score (n, d), and ``sum_i q_i (|v_i|^2 - tr Gamma_i)``, shape (n,)."""
+        curvature = self.pull.square().sum(-2) - _trace(self.law.precisions)[..., None, :]
+        return self.score(q), (q * curvature).sum(-1)
+
+
+def _product(matrices: Tensor, vectors: Tensor) -> Tensor:
+    return (matrices @ vectors[..., None]).squeeze(-1)
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    return torch.diagonal(matrices, dim1=-2, dim2=-1).sum(-1)
+
+
+def _coefficients(quadratic: Tensor, linear: Tensor, constant: Tensor) -> Tensor:
+    # Of K polynomials in the order of the monomials, shape (K, d^2 + d + 1).
+    return torch.cat([quadratic.flatten(-2), linear, constant[..., None]], -1)
+
+
+def _log_heights(log_weights: Tensor, precisions: Tensor) -> Tensor:
+    # log of the weighted kernels at their centres; in two dimensions the gradient of a Cholesky
+    # factor takes four times as long.
+    log_det: Tensor = torch.linalg.slogdet(precisions).logabsdet
+    return log_weights + 0.5 * log_det - 0.5 * precisions.shape[-1] * math.log(2 * math.pi)
 
 
 def select_variance(centres: Tensor, validation: Tensor, variances: Sequence[float]) -> float:
