@@ -1,7 +1,8 @@
 """Memory of one gradient of the kernel score model (WPO) against the batch.
 
 The matching objective couples every point of a batch with every kernel. Kept are arrays of batch x
-kernels x d numbers; one of batch x kernels x d x d, the Hessians, would be d times as large.
+kernels numbers, in many dimensions of batch x kernels x d; one of batch x kernels x d x d, the
+Hessians, would be d times as large.
 """
 
 from __future__ import annotations
