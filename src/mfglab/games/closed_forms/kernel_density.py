@@ -208,7 +208,7 @@ class _Polynomials:
         curvature = _coefficients(self.Gamma @ self.Gamma, slope, constant)
         linear = self._linear()
         means = q @ torch.cat([linear, curvature], -1)
-        own, rest = means.split([linear.shape[-1], curvature.shape[-1]], -1)
+        own, rest = torch.split(means, [linear.shape[-1], curvature.shape[-1]], -1)
         return self._score(own), (self.phi * rest).sum(-1).to(self.x)
 
     def _linear(self) -> Tensor:
@@ -216,8 +216,8 @@ class _Polynomials:
 
     def _score(self, means: Tensor) -> Tensor:
         d = self.law.dim
-        Gamma, GammaZ = means.split([d * d, d], -1)
-        return (GammaZ - _product(Gamma.unflatten(-1, (d, d)), self.y)).to(self.x)
+        Gamma, GammaZ = torch.split(means, [d * d, d], -1)
+        return (GammaZ - _product(Gamma.view(*self.y.shape, d), self.y)).to(self.x)
 
 
 class _Pulls:
