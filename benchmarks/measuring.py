@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -57,8 +58,13 @@ def peak_bytes(run: Callable[[], object]) -> int:
     Counts every allocation and release, so the number is the same in every run; memory that was
     held before is not counted.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
-        run()
+    gc.collect()  # what an earlier run left must not be released, and counted, in this one
+    gc.disable()
+    try:
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+            run()
+    finally:
+        gc.enable()
     assert record.profiler is not None
     events = record.profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
