@@ -33,7 +33,7 @@ SCORE = ScoreConfig.model_validate(
 )
 
 
-ALWAYS = ("w1", "w2", "sliced_w2", "mmd2", "inverse_error")
+ALWAYS = ("w1", "w2", "sliced_w2", "mmd2", "inverse_error", "fp_residual")
 
 
 def points(n=200, seed=0):

@@ -8,14 +8,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.interpolate import CubicHermiteSpline
 
 from mfglab.trajectories.diagnostics import (
+    continuity_residual,
     crossing,
     kinetic_energy,
     path_length,
     speed_variation,
     straightness,
 )
+from mfglab.trajectories.integrate import Rates, integrate
+from mfglab.trajectories.methods import EULER, RK4
 
 TIMES = torch.linspace(0, 1, 2001, dtype=torch.float64)
 
@@ -122,3 +126,61 @@ def test_bad_shapes_are_named():
         kinetic_energy(torch.zeros(2), torch.zeros(3, 1, 1))
     with pytest.raises(ValueError, match=r"got \(1, 2\) and \(1, 2\)"):
         crossing(torch.zeros(1, 2), torch.zeros(1, 2))
+
+
+def swirl(t, x):
+    turned = torch.stack([-x[:, 1], x[:, 0]], dim=1)
+    return Rates(torch.sin(x) + (1 + t) * turned)
+
+
+def paths(field, steps, method=RK4, start=0.0, end=1.0):
+    x = torch.randn(6, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return integrate(field, x, start, end, steps, method, keep_path=True)
+
+
+def test_the_continuity_residual_of_a_cubic_speed_is_known():
+    # One step of x' = t^3 ends right; the Hermite curve leaves u (u - 1/2) (u - 1) of the speed,
+    # whose square has the integral 1/840 beside 1/7.
+    run = paths(lambda t, x: Rates(torch.full_like(x, float(t) ** 3)), 1)
+    assert continuity_residual(run).item() == pytest.approx(math.sqrt(7 / 840), rel=1e-12)
+
+
+def test_straight_motion_and_rest_leave_no_continuity_residual():
+    # Euler is exact there too; the map of the quadratic motion is exact under RK4 alone.
+    steady = lambda t, x: Rates(torch.ones_like(x))  # noqa: E731
+    for run in (paths(steady, 3, EULER), paths(lambda t, x: Rates(2 * t * torch.ones_like(x)), 2)):
+        assert continuity_residual(run).item() < 1e-14
+    assert continuity_residual(paths(lambda t, x: Rates(0 * x), 2)).item() == 0
+
+
+@pytest.mark.parametrize(("method", "order"), [(RK4, 3), (EULER, 1)])
+def test_the_continuity_residual_has_its_order(method, order):
+    errors = [continuity_residual(paths(swirl, steps, method)).item() for steps in (16, 32)]
+    assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.15)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.0, 1.0), (1.0, 0.0)])
+def test_the_continuity_residual_bounds_the_weak_one(start, end):
+    run = paths(swirl, 2, EULER, start, end)
+    order = slice(None) if end > start else slice(None, None, -1)
+    slopes = torch.stack([swirl(t, x).velocity for t, x in zip(run.times, run.path, strict=True)])
+    X = CubicHermiteSpline(run.times.numpy()[order], run.path.numpy()[order], slopes.numpy()[order])
+    t = torch.linspace(0, 1, 4001, dtype=torch.float64)
+    x, motion = torch.from_numpy(X(t)), torch.from_numpy(X.derivative()(t))
+    v = torch.stack([swirl(s, y).velocity for s, y in zip(t, x, strict=True)])
+    defect, size = (torch.trapezoid(a.square().sum((1, 2)), t) for a in (motion - v, v))
+    found = continuity_residual(run).item()
+    assert found == pytest.approx(math.sqrt(defect / size), rel=1e-3)
+    # phi = sin(x_1) cos(x_2): d/dt E phi - E[grad phi . v], integrated
+    sin, cos = torch.sin(x), torch.cos(x)
+    phi = (sin[..., 0] * cos[..., 1]).mean(1)
+    gradient = torch.stack([cos[..., 0] * cos[..., 1], -sin[..., 0] * sin[..., 1]], dim=-1)
+    weak = phi[-1] - phi[0] - torch.trapezoid((gradient * v).sum(-1).mean(1), t)
+    norm = torch.trapezoid(gradient.square().sum(-1).mean(1), t).sqrt()
+    bound = found * (size / 6).sqrt() * norm
+    assert 0.05 * bound < weak.abs() <= bound
+
+
+def test_a_continuity_residual_needs_the_field():
+    with pytest.raises(ValueError, match="its path and its field"):
+        continuity_residual(integrate(swirl, torch.ones(1, 2), 0.0, 1.0, 1))

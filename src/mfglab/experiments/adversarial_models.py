@@ -30,6 +30,7 @@ from mfglab.experiments.proximal_training import train_proximal_flows
 from mfglab.experiments.train import peak_memory
 from mfglab.solvers.proximal import ProximalFlow
 from mfglab.training.seeds import stream
+from mfglab.trajectories.diagnostics import continuity_residual
 
 Row = dict[str, float | str]
 Model = ProximalFlow | ParticleCloud
@@ -119,6 +120,7 @@ def measure(
             nll=nan,
             inverse_error=reconstruction_error(model, x, INVERSE_STEPS),
             hjb_residual=float(torch.trapezoid(spread, times)) / model.kinetic_weight,
+            fp_residual=float(continuity_residual(model.generate(z))),
             evaluations=model.default_steps * model.evaluations_per_step,
             parameters=sum(p.numel() for p in model.potential.parameters()),
         )

@@ -26,6 +26,7 @@ from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.wpo import KernelScoreModel
 from mfglab.training.seeds import stream
 from mfglab.trajectories.diagnostics import (
+    continuity_residual,
     crossing,
     kinetic_energy,
     speed_variation,
@@ -60,6 +61,9 @@ class RunMetrics:
         hjb_residual: Mean of ``int |HJB residual| dt`` (OT-Flow), or median over time of the
             relative residual (score potentials; see
             :func:`~mfglab.experiments.residuals.residual_by_time`).
+        fp_residual: Relative residual of the continuity (Fokker-Planck) equation of the model's own
+            velocity, left by the law of its trajectories at the default number of steps; see
+            :func:`~mfglab.trajectories.diagnostics.continuity_residual`.
         evaluations: Network evaluations to draw a sample at the default number of steps.
         parameters: Trained numbers.
     """
@@ -78,6 +82,7 @@ class RunMetrics:
     speed_variation: float = math.nan
     monotonicity_violation: float = math.nan
     hjb_residual: float = math.nan
+    fp_residual: float = math.nan
     w2_ode: float = math.nan
     w2_sde_ode: float = math.nan
 
@@ -129,10 +134,13 @@ def evaluate_run(
         nll = -float(solver.log_prob(x).mean()) if likelihood else float("nan")
         own = own_metrics(solver, test, config, seed, samples)
         error = reconstruction_error(solver, *_inverse_settings(solver, test, config))
+        paths = solver.trajectories(torch.from_numpy(test[: config.path_points]))
+        residual = float(continuity_residual(paths))
     return RunMetrics(
         **sample_metrics(samples, test, config),
         nll=nll,
         inverse_error=error,
+        fp_residual=residual,
         parameters=sum(p.numel() for p in solver.parameters()),
         **own,
     )

@@ -23,6 +23,7 @@ SUMMARY_COLUMNS = (
     ("1000 MMD²", "mmd2_milli", "{:.2f}"),
     ("NLL (nats)", "nll", "{:.3f}"),
     ("HJB residual", "hjb_residual", "{:.3g}"),
+    ("Fokker-Planck residual", "fp_residual", "{:.1e}"),
     ("Kinetic energy / optimum", "kinetic_ratio", "{:.2f}"),
     ("Straightness", "straightness", "{:.4f}"),
     ("Terminal gap", "terminal_gap", "{:.2f}"),

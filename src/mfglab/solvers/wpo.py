@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -293,7 +294,7 @@ class KernelScoreModel(PointwiseSolver):
             field, x.double(), start, end, steps or self.ode_steps, RK4, keep_path=keep_path
         )
         path = None if run.path is None else run.path.to(x)
-        return Trajectory(run.x.to(x), None, run.times, path, run.evaluations)
+        return replace(run, x=run.x.to(x), path=path)
 
     @property
     def evaluations_per_step(self) -> int:

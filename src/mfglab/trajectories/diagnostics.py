@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from mfglab.trajectories.integrate import Trajectory
 
 
 def _flat(path: Tensor) -> Tensor:
@@ -62,6 +65,52 @@ def speed_variation(times: Tensor, path: Tensor) -> Tensor:
     mean = (weights * speed).sum(0)
     std = (weights * (speed - mean).square()).sum(0).sqrt()
     return torch.where(mean > 0, std / torch.where(mean > 0, mean, 1.0), 0.0)
+
+
+def continuity_residual(run: Trajectory) -> Tensor:
+    """What a discrete law leaves of the continuity equation of its own field, relative; a scalar.
+
+    Between its nodes a trajectory is the cubic Hermite curve X with the field's slopes at the
+    nodes; rho is the law of X. For every test function phi, as d/dt E phi(X) = E[grad phi . X'],
+
+        <d_t rho + div(rho v), phi> = int E[grad phi(X) . (X' - v(t, X))] dt.
+
+    So the residual, in the norm dual to ``(int E|grad phi|^2 dt)^(1/2)`` (that of L2 in time and
+    H^-1(rho) in space), is at most ``(int E|X' - v|^2 dt)^(1/2)``. Returned is this bound over
+    ``(int E|v|^2 dt)^(1/2)``: zero for straight lines at constant speed, O(h^3) for steps h of a
+    method of order three or more where the field is smooth. Integrals over a step are four-point
+    Gauss sums. For the probability flow of a diffusion, ``v = f - (g^2/2) s`` with the score s in
+    the place of ``grad log rho``, it is the residual of the Fokker-Planck equation.
+
+    Args:
+        run: A trajectory with path and field.
+
+    Raises:
+        ValueError: The trajectory has no path or no field.
+
+    Example:
+        >>> from mfglab.trajectories.integrate import Rates, integrate
+        >>> x = torch.ones(1, 1, dtype=torch.float64)
+        >>> runs = [integrate(lambda t, x: Rates(-x), x, 0, 1, k, keep_path=True) for k in (2, 4)]
+        >>> [f"{continuity_residual(run).item():.1e}" for run in runs]
+        ['1.0e-03', '9.8e-05']
+    """
+    path, field = run.path, run.field
+    if path is None or field is None:
+        raise ValueError("the trajectory needs its path and its field, see integrate(keep_path=)")
+    times = run.times.to(path)
+    slopes = [field(t, x).velocity for t, x in zip(times, path, strict=True)]
+    abscissas, weights = np.polynomial.legendre.leggauss(4)
+    defect = size = path.new_zeros(())
+    for k, h in enumerate(times.diff()):
+        chord, v0, v1 = (path[k + 1] - path[k]) / h, slopes[k], slopes[k + 1]
+        for u, weight in zip((abscissas + 1) / 2, h.abs() * torch.tensor(weights / 2), strict=True):
+            bend = u**2 * (3 - 2 * u) * chord + u * (1 - u) ** 2 * v0 - u**2 * (1 - u) * v1
+            slope = 6 * u * (1 - u) * chord + (1 - u) * (1 - 3 * u) * v0 - u * (2 - 3 * u) * v1
+            v = field(times[k] + u * h, path[k] + h * bend).velocity
+            defect = defect + weight * (slope - v).square().sum()
+            size = size + weight * v.square().sum()
+    return (defect / torch.where(size > 0, size, 1.0)).sqrt()
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class Trajectory:
         times: The time grid, shape (steps + 1,), float64.
         path: Points on the grid, shape (steps + 1, n, ...), or None.
         evaluations: Number of evaluations of the field.
+        field: The field itself where the path is kept, for measures of the path; else None.
     """
 
     x: Tensor
@@ -63,6 +64,7 @@ class Trajectory:
     times: Tensor
     path: Tensor | None
     evaluations: int
+    field: Field | None = None
 
 
 def _step(
@@ -198,11 +200,14 @@ def integrate(
         times=torch.linspace(t0, t1, steps + 1, dtype=torch.float64),
         path=torch.stack(path) if keep_path else None,
         evaluations=steps * method.stages,
+        field=field if keep_path else None,
     )
 
 
 def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
     """One trajectory of several, each of which begins where and when the one before ends.
+
+    Its parts may have followed different fields, so it has none.
 
     Args:
         parts: At least one trajectory; all with costs and path, or all without.
