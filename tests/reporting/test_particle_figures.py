@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -14,7 +13,6 @@ from mfglab.reporting.figures.style import figure_style
 def style():
     with figure_style():
         yield
-    plt.close("all")
 
 
 def test_the_mixture_has_a_row_a_multiple_and_a_column_a_constant():

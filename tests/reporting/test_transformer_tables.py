@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 
 from mfglab.reporting.figures.transformers import (
     ablation_bars,
@@ -263,7 +262,6 @@ def test_figures_show_every_task_arm_and_change(tmp_path):
     }
     drawn = path_panels(paths, TASKS, ["baseline", "ot"])
     assert [axes.get_visible() for axes in drawn.axes] == [False, True]
-    plt.close("all")
 
 
 def test_a_figure_without_sweeps_says_so():
