@@ -1,8 +1,7 @@
 """Memory of one gradient of the kernel score model (WPO) against the batch.
 
 The matching objective couples every point of a batch with every kernel. Kept are arrays of batch x
-kernels numbers, in many dimensions of batch x kernels x d; one of batch x kernels x d x d, the
-Hessians, would be d times as large.
+kernels numbers; pulls would be d times as large, Hessians d x d times.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def measure(dim: int, centres: int, batches: Sequence[int]) -> list[Row]:
 def main(argv: Sequence[str] | None = None) -> list[Row]:
     """Run the benchmark; see the README beside this file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dims", nargs="+", type=int, default=[2, 8, 32])
+    parser.add_argument("--dims", nargs="+", type=int, default=[2, 8, 32, 64])
     parser.add_argument("--centres", type=int, default=1000)
     parser.add_argument("--batches", nargs="+", type=int, default=[64, 128, 256, 512])
     args = parse(parser, argv)

@@ -8,9 +8,8 @@ pulls ``v_i = Gamma_i (x - Z_i)``,
 and implicit score matching at the terminal time (eqs. 27, 30) is the mean of
 ``2 Lap pi / pi - |grad log pi|^2``. Linear noising turns the mixture into another one (Prop. 4.1).
 
-Everything on the right is a quadratic polynomial of x for each kernel. In few dimensions the
-polynomials are evaluated as such, in many the pulls are formed: :class:`_Polynomials` and
-:class:`_Pulls` are two ways to compute the same.
+Everything on the right is a quadratic polynomial of x for each kernel, and evaluated as such: the
+pulls would be an array of points x kernels x d.
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ class KernelMixture:
             x: Points.
             leave_one_out: Leave out, at each point, the kernels that are centred there.
         """
-        at = self._at(x)
+        at = _Polynomials(self, x)
         log_components = self._log_components(at, leave_one_out)
         q = at.posterior(log_components)
         # log sum_i exp(l_i) = l_k - log q_k for any k: no exponential is taken again.
@@ -119,11 +118,11 @@ class KernelMixture:
 
     def log_prob(self, x: Tensor, *, leave_one_out: bool = False) -> Tensor:
         """Log-density of points ``x`` (n, d), shape (n,), in nats."""
-        return torch.logsumexp(self._log_components(self._at(x), leave_one_out), dim=-1)
+        return torch.logsumexp(self._log_components(_Polynomials(self, x), leave_one_out), dim=-1)
 
     def score(self, x: Tensor) -> Tensor:
         """Gradient of the log-density, shape (n, d)."""
-        at = self._at(x)
+        at = _Polynomials(self, x)
         return at.score(at.posterior(self._log_components(at, False)))
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -147,10 +146,7 @@ class KernelMixture:
             own.log_weights.exp(), own.centres, 0.5 * (covariances + covariances.mT)
         )
 
-    def _at(self, x: Tensor) -> _Polynomials | _Pulls:
-        return (_Polynomials if self.dim <= POLYNOMIALS_UP_TO else _Pulls)(self, x)
-
-    def _log_components(self, at: _Polynomials | _Pulls, leave_one_out: bool) -> Tensor:
+    def _log_components(self, at: _Polynomials, leave_one_out: bool) -> Tensor:
         # log (w_i N(x; Z_i, Gamma_i^-1)), shape (n, K).
         log_components = at.log_components()
         if not leave_one_out:
@@ -158,10 +154,6 @@ class KernelMixture:
         own = (at.x[..., None, :] == self.centres[..., None, :, :]).all(-1)
         rest = torch.log1p(-(own * self.log_weights.exp()[..., None, :]).sum(-1))
         return log_components.masked_fill(own, -torch.inf) - rest[..., None]
-
-
-#: Largest dimension in which the polynomials are faster than the pulls.
-POLYNOMIALS_UP_TO = 24
 
 
 class _Polynomials:
@@ -188,8 +180,10 @@ class _Polynomials:
 
     def log_components(self) -> Tensor:
         """``log w_i + log N(x; Z_i, Gamma_i^-1)``, shape (n, K)."""
-        constant = _log_heights(self.law.log_weights, self.Gamma)
-        constant = constant - 0.5 * (self.Z * self.GammaZ).sum(-1)
+        # In two dimensions the gradient of a Cholesky factor takes four times as long.
+        log_det = torch.linalg.slogdet(self.Gamma).logabsdet
+        height = self.law.log_weights + 0.5 * log_det - 0.5 * self.law.dim * math.log(2 * math.pi)
+        constant = height - 0.5 * (self.Z * self.GammaZ).sum(-1)
         coefficients = _coefficients(-0.5 * self.Gamma, self.GammaZ, constant)
         return (self.phi @ coefficients.mT).to(self.x)
 
@@ -203,7 +197,8 @@ class _Polynomials:
 
     def score_and_laplacian(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """The score (n, d), and ``sum_i q_i (|v_i|^2 - tr Gamma_i)``, shape (n,)."""
-        constant = self.GammaZ.square().sum(-1) - _trace(self.Gamma)
+        trace = torch.diagonal(self.Gamma, dim1=-2, dim2=-1).sum(-1)
+        constant = self.GammaZ.square().sum(-1) - trace
         slope = -2 * _product(self.Gamma, self.GammaZ)
         curvature = _coefficients(self.Gamma @ self.Gamma, slope, constant)
         linear = self._linear()
@@ -220,64 +215,13 @@ class _Polynomials:
         return (GammaZ - _product(Gamma.view(*self.y.shape, d), self.y)).to(self.x)
 
 
-class _Pulls:
-    """A mixture at n points by the pulls ``v_i = Gamma_i (x - Z_i)``, an array (n, d, K).
-
-    One matrix product makes all of them; kernels are last and contiguous.
-
-    Args:
-        law: The mixture.
-        x: Points (n, d).
-    """
-
-    def __init__(self, law: KernelMixture, x: Tensor) -> None:
-        self.law, self.x = law, x
-        joined = law.precisions.transpose(-3, -1).flatten(-2)
-        anchored = _product(law.precisions, law.centres).mT.flatten(-2)
-        if x.ndim == 2:
-            pull = torch.addmm(anchored, x, joined, beta=-1)
-        else:
-            pull = torch.baddbmm(anchored[:, None], x, joined, beta=-1)
-        self.pull = pull.view(*x.shape, -1)
-
-    def log_components(self) -> Tensor:
-        """``log w_i + log N(x; Z_i, Gamma_i^-1)``, shape (n, K)."""
-        gap = self.x[..., None] - self.law.centres.mT[..., None, :, :]
-        constant = _log_heights(self.law.log_weights, self.law.precisions)
-        return constant[..., None, :] - 0.5 * (self.pull * gap).sum(-2)
-
-    def posterior(self, log_components: Tensor) -> Tensor:
-        """Weights of the kernels at each point, shape (n, K)."""
-        return torch.softmax(log_components, dim=-1)
-
-    def score(self, q: Tensor) -> Tensor:
-        """``-sum_i q_i v_i``, shape (n, d)."""
-        return -(self.pull @ q[..., None]).squeeze(-1)
-
-    def score_and_laplacian(self, q: Tensor) -> tuple[Tensor, Tensor]:
-        """The score (n, d), and ``sum_i q_i (|v_i|^2 - tr Gamma_i)``, shape (n,)."""
-        curvature = self.pull.square().sum(-2) - _trace(self.law.precisions)[..., None, :]
-        return self.score(q), (q * curvature).sum(-1)
-
-
 def _product(matrices: Tensor, vectors: Tensor) -> Tensor:
     return (matrices @ vectors[..., None]).squeeze(-1)
-
-
-def _trace(matrices: Tensor) -> Tensor:
-    return torch.diagonal(matrices, dim1=-2, dim2=-1).sum(-1)
 
 
 def _coefficients(quadratic: Tensor, linear: Tensor, constant: Tensor) -> Tensor:
     # Of K polynomials in the order of the monomials, shape (K, d^2 + d + 1).
     return torch.cat([quadratic.flatten(-2), linear, constant[..., None]], -1)
-
-
-def _log_heights(log_weights: Tensor, precisions: Tensor) -> Tensor:
-    # log of the weighted kernels at their centres; in two dimensions the gradient of a Cholesky
-    # factor takes four times as long.
-    log_det: Tensor = torch.linalg.slogdet(precisions).logabsdet
-    return log_weights + 0.5 * log_det - 0.5 * precisions.shape[-1] * math.log(2 * math.pi)
 
 
 def select_variance(centres: Tensor, validation: Tensor, variances: Sequence[float]) -> float:
