@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from mfglab.reporting.claims import Claim, ClaimError
 from mfglab.reporting.csvio import write_csv
@@ -213,6 +215,26 @@ def test_aggregate_makes_one_number_of_a_unit(tables):
         assert verdict.n == 2
 
 
+def test_the_mean_of_factors_is_geometric(tables):
+    factors = [1.0, 4.0, 16.0]
+    verdict = tables(seeds(factors), claim(GREATER, {"average": "geometric"}))
+    logs = np.log(factors)
+    half = 4.302653 * logs.std(ddof=1) / math.sqrt(3)
+    found = [verdict.estimate, verdict.low, verdict.high]
+    assert found == pytest.approx(np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]))
+    assert "geometric mean of x is 4 " in verdict.explanation
+    # where one factor is large the arithmetic interval reaches below zero
+    plain = tables(seeds(factors), claim(GREATER))
+    assert plain.low < 0 < verdict.low
+
+
+def test_a_geometric_mean_is_of_one_side_only():
+    with pytest.raises(ValidationError, match=r"geometric needs less_than.*got paired_ratio"):
+        claim(RATIO, {**PAIR, "average": "geometric"})
+    with pytest.raises(ValidationError, match=r"without measurement\.versus, got less_than"):
+        claim(LESS, {**PAIR, "average": "geometric"})
+
+
 @pytest.mark.parametrize(
     ("comparison", "chosen", "frame", "message"),
     [
@@ -224,6 +246,7 @@ def test_aggregate_makes_one_number_of_a_unit(tables):
         (LESS, {}, sides([1.0], [2.0]), r"2 rows for one unit \(seed = 0\); narrow"),
         (DIFFERENCE, PAIR, sides([1.0, 2.0], [1.0]), "no partner .* seed = 1"),
         (RATIO, PAIR, sides([1.0, 2.0], [1.0, -1.0]), "positive values, got -1"),
+        (LESS, {"average": "geometric"}, seeds([1.0, -1.0]), "positive values, got -1"),
         (BOUND, {}, seeds([1.0]), "no column 'limit'"),
         (BOUND, {}, seeds([1.0, 1.0], limit=[1.0, math.nan]), "line 3, column 'limit': nan is no"),
         (BOUND_SE, {}, seeds([1.0], limit=[1.0], error=[-1.0]), "'error' has a negative error"),

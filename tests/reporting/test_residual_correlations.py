@@ -7,21 +7,26 @@ import pandas as pd
 import pytest
 
 from mfglab.reporting.csvio import TableError
-from mfglab.reporting.optimality import optimality_runs, residual_correlations
+from mfglab.reporting.figures.optimality import optimality_figure
+from mfglab.reporting.optimality import optimality_runs, residual_correlations, seed_correlations
 
 
-def generative(residual, straightness, w2=None, datasets=("moons",), seeds=(0, 1)):
+def generative(
+    residual, straightness, w2=None, datasets=("moons",), seeds=(0, 1), family="flow", names="m"
+):
     rows = []
     for dataset in datasets:
         for k, value in enumerate(residual):
             for seed in seeds:
                 rows.append(
                     {
-                        "model": f"m{k}",
+                        "model": f"{names}{k}",
                         "dataset": dataset,
                         "seed": seed,
                         "hjb_residual": value * (10 if dataset == "hard" else 1),
                         "straightness": straightness[k],
+                        "terminal_gap": 1.0 if family == "flow" else np.nan,
+                        "w2_ode": 0.3 if family == "score" else np.nan,
                         "w2": (w2 or residual)[k],
                     }
                 )
@@ -47,6 +52,10 @@ def ablation(n=2):
     )
 
 
+def score_models(residual, w2, **more):
+    return generative(residual, [np.nan] * len(residual), w2, family="score", names="s", **more)
+
+
 def test_flows_with_a_residual_are_collected_from_both_tables():
     runs = generative([0.1, np.nan], [0.99, 0.9])
     frame = optimality_runs(runs, step_table(runs), ablation())
@@ -61,10 +70,13 @@ def test_powers_of_the_residual_correlate_perfectly_whatever_the_level_of_the_da
     straightness = [1 - r**2 for r in residual]
     runs = generative(residual, straightness, [1 / r for r in residual], ("moons", "hard"))
     frame = optimality_runs(runs, step_table(runs), ablation(1))
-    table = residual_correlations(frame).set_index(["quantity", "seed"])["correlation"]
-    assert table["curvature", 0] == pytest.approx(1)
-    assert table["W2", 1] == pytest.approx(-1)
-    assert abs(table["gap at 2 steps", 0]) < 1
+    table = residual_correlations(frame)
+    flows = table[table["models"] == "potential flows"]
+    value = flows.set_index(["quantity", "seed"])["correlation"]
+    assert value["curvature", 0] == pytest.approx(1)
+    assert value["W2", 1] == pytest.approx(-1)
+    assert abs(value["gap at 2 steps", 0]) < 1
+    assert set(table["models"]) == {"potential flows", "all"}  # there is no score model
 
 
 def test_too_few_flows_are_no_correlation():
@@ -72,3 +84,57 @@ def test_too_few_flows_are_no_correlation():
     frame = optimality_runs(runs, step_table(runs), ablation(1))
     with pytest.raises(TableError, match="seed 3 has 2 potential flows"):
         residual_correlations(frame)
+
+
+def test_a_flow_alone_on_its_data_is_not_counted():
+    residual, w2 = [0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 3.0, 4.0]
+    several = generative(residual, [0.9] * 4, w2)
+    lonely = generative([0.5], [0.9], [9.0], ("alone",))
+    tables = []
+    for runs in (several, pd.concat([several, lonely], ignore_index=True)):
+        frame = optimality_runs(runs, step_table(runs), ablation(1))
+        tables.append(residual_correlations(frame).query("quantity == 'W2'"))
+    assert len(frame) == 10
+    assert set(tables[1]["compared"]) == {4}
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_families_are_compared_within_themselves():
+    flows = generative([0.1, 0.2, 0.3, 0.4], [0.9] * 4, [1.0, 2.0, 3.0, 4.0])
+    # Other units, and the other way round: the smaller the residual, the farther the samples.
+    scores = score_models([10.0, 20.0, 30.0, 40.0], [0.4, 0.2, 0.1333333, 0.1])
+    runs = pd.concat([flows, scores], ignore_index=True)
+    frame = optimality_runs(runs, step_table(runs), ablation(1))
+    table = residual_correlations(frame).query("quantity == 'W2' and seed == 0")
+    value = table.set_index("models")["correlation"]
+    assert value["potential flows"] == pytest.approx(1)
+    assert value["score models"] == pytest.approx(-1)
+    assert abs(value["all"]) < 1e-6
+    assert set(residual_correlations(frame).query("models == 'score models'")["quantity"]) == {"W2"}
+
+
+def test_seeds_of_one_model_are_compared_with_each_other_alone():
+    seeds = range(5)
+    runs = pd.concat(
+        [
+            score_models([0.1 * (seed + 1)], [1.0 / (seed + 1)], seeds=[seed], datasets=[law])
+            for seed in seeds
+            for law in ("moons", "hard")
+        ],
+        ignore_index=True,
+    )
+    runs.loc[runs["dataset"] == "hard", "w2"] = 100 * runs["hjb_residual"]
+    few = generative([0.1], [0.9], seeds=(0, 1, 2))
+    runs = pd.concat([runs, few], ignore_index=True)
+    frame = optimality_runs(runs, step_table(runs), ablation(1))
+    value = seed_correlations(frame).set_index(["dataset", "model"])["correlation"]
+    assert dict(value) == pytest.approx({("moons", "s0"): -1, ("hard", "s0"): 1})
+
+
+def test_the_figure_has_a_panel_of_score_models():
+    flows = generative([0.1, 0.2], [0.9, 0.8])
+    runs = pd.concat([flows, score_models([0.3, 0.4], [1.0, 2.0])], ignore_index=True)
+    figure = optimality_figure(optimality_runs(runs, step_table(runs), ablation()))
+    points = [sum(len(c.get_offsets()) for c in axis.collections) for axis in figure.axes]
+    assert points == [5, 5, 5, 4]
+    assert [text.get_text() for text in figure.axes[3].get_legend().get_texts()] == ["s0", "s1"]

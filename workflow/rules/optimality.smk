@@ -1,4 +1,4 @@
-# Optimality: HJB residual of trained flows against fit, straightness and step error. No torch.
+# Optimality: HJB residual of trained models against fit, straightness and step error. No torch.
 
 
 rule table_optimality:
@@ -14,6 +14,7 @@ rule table_optimality:
             category="2. Tables",
             labels={"table": "HJB residual and what it explains"},
         ),
+        seeds=f"{RESULTS}/tables/optimality_seeds.csv",
         record=f"{RESULTS}/provenance/table_optimality/all.json",
     log:
         f"{RESULTS}/logs/table_optimality/all.log",
@@ -59,5 +60,6 @@ rule figure_optimality:
 STUDY_TABLES += [
     rules.table_optimality.output.runs,
     rules.table_optimality.output.table,
+    rules.table_optimality.output.seeds,
 ]
 STUDY_FIGURES += [rules.figure_optimality.output.figure]

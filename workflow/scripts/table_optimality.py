@@ -1,10 +1,16 @@
-"""HJB residual of potential flows and its correlation with fit, curvature and step error."""
+"""HJB residual of trained models and its correlation with fit, curvature and step error."""
 
 from mfglab.reporting.script import stage
 from mfglab.reporting.csvio import read_csv, write_csv
-from mfglab.reporting.optimality import optimality_runs, residual_correlations
+from mfglab.reporting.optimality import (
+    optimality_runs,
+    residual_correlations,
+    seed_correlations,
+)
 
 with stage(snakemake) as job:
     frame = optimality_runs(*(read_csv(job.input(name)) for name in ("runs", "steps", "ablation")))
     write_csv(frame, job.output("runs"), ["source", "dataset", "model", "seed"])
-    write_csv(residual_correlations(frame), job.output("table"), ["quantity", "seed"])
+    table = residual_correlations(frame)
+    write_csv(table, job.output("table"), ["models", "quantity", "seed"])
+    write_csv(seed_correlations(frame), job.output("seeds"), ["source", "dataset", "model"])

@@ -58,6 +58,11 @@ class Measurement(_Strict):
         None,
         description="How several rows of one unit become one number; without it they are an error.",
     )
+    average: Literal["arithmetic", "geometric"] = Field(
+        "arithmetic",
+        description="Mean over units: geometric for factors, which are positive and skewed. "
+        "Only with less_than, greater_than and equal_within, without `versus`.",
+    )
 
 
 class LessThan(_Strict):
@@ -163,6 +168,11 @@ class Claim(_Strict):
         level = isinstance(self.comparison, LessThan | GreaterThan | EqualWithin)
         if not (paired or level) and self.measurement.versus is not None:
             raise ValueError(f"comparison {self.comparison.kind} takes no measurement.versus")
+        if self.measurement.average == "geometric" and (not level or self.measurement.versus):
+            raise ValueError(
+                "measurement.average: geometric needs less_than, greater_than or equal_within "
+                f"without measurement.versus, got {self.comparison.kind}"
+            )
         return self
 
     @property

@@ -172,7 +172,8 @@ def _level(claim: Claim, sides: list[pd.DataFrame]) -> tuple[Interval, str]:
     """The measured column, or its paired difference where the claim has another side."""
     column = claim.measurement.column
     if len(sides) == 1:
-        return take.level(claim, sides[0]), column
+        geometric = claim.measurement.average == "geometric"
+        return take.level(claim, sides[0]), f"geometric mean of {column}" if geometric else column
     return take.difference(claim, sides[0], sides[1]), f"paired difference of {column}"
 
 

@@ -51,8 +51,15 @@ def select(frame: pd.DataFrame, wanted: Filter, table: str) -> pd.DataFrame:
 
 
 def level(claim: Claim, rows: pd.DataFrame) -> Interval:
-    """Mean of the measured column over units."""
-    return _interval(claim, list(_units(claim, rows).values()))
+    """Mean of the measured column over units, arithmetic or geometric.
+
+    Raises:
+        ValueError: The mean is geometric and a value is not positive.
+    """
+    values = list(_units(claim, rows).values())
+    if claim.measurement.average == "geometric" and not claim.deterministic:
+        return ratio_interval(values, [1.0] * len(values))
+    return _interval(claim, values)
 
 
 def difference(claim: Claim, first: pd.DataFrame, second: pd.DataFrame) -> Interval:
