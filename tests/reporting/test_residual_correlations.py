@@ -88,7 +88,7 @@ def test_too_few_flows_are_no_correlation():
 
 def test_a_flow_alone_on_its_data_is_not_counted():
     residual, w2 = [0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 3.0, 4.0]
-    several = generative(residual, [0.9] * 4, w2)
+    several = generative(residual, [0.9, 0.8, 0.85, 0.7], w2)
     lonely = generative([0.5], [0.9], [9.0], ("alone",))
     tables = []
     for runs in (several, pd.concat([several, lonely], ignore_index=True)):
@@ -100,7 +100,7 @@ def test_a_flow_alone_on_its_data_is_not_counted():
 
 
 def test_families_are_compared_within_themselves():
-    flows = generative([0.1, 0.2, 0.3, 0.4], [0.9] * 4, [1.0, 2.0, 3.0, 4.0])
+    flows = generative([0.1, 0.2, 0.3, 0.4], [0.9, 0.8, 0.85, 0.7], [1.0, 2.0, 3.0, 4.0])
     # Other units, and the other way round: the smaller the residual, the farther the samples.
     scores = score_models([10.0, 20.0, 30.0, 40.0], [0.4, 0.2, 0.1333333, 0.1])
     runs = pd.concat([flows, scores], ignore_index=True)
