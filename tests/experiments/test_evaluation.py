@@ -8,7 +8,9 @@ from mfglab.config import CnfConfig, EvaluationConfig, OtFlowConfig, ScoreConfig
 from mfglab.datasets.mixtures import mixture_2d
 from mfglab.experiments.evaluate import (
     evaluate_run,
+    noising_metrics,
     own_metrics,
+    reference_sample,
     step_sweep,
 )
 from mfglab.experiments.fields import GRID, PATHS, figure_arrays
@@ -17,6 +19,7 @@ from mfglab.experiments.residuals import relative_hjb_residual, residual_rows
 from mfglab.games.closed_forms.score_game import noised_log_density
 from mfglab.games.optimality import value_and_derivatives
 from mfglab.solvers.factory import build_solver
+from mfglab.solvers.wpo import KernelScoreModel
 
 SMALL = EvaluationConfig(
     transport_points=64, floor_repeats=2, nll_points=64, path_points=32, step_sweep=[1, 4]
@@ -33,7 +36,17 @@ SCORE = ScoreConfig.model_validate(
 )
 
 
-ALWAYS = ("w1", "w2", "sliced_w2", "mmd2", "inverse_error", "fp_residual")
+ALWAYS = (
+    "w1",
+    "w2",
+    "sliced_w2",
+    "mmd2",
+    "inverse_error",
+    "fp_residual",
+    "terminal_gap",
+    "kinetic",
+    "straightness",
+)
 
 
 def points(n=200, seed=0):
@@ -49,7 +62,7 @@ def solver_of(config, dim=2):
     [
         (CnfConfig(kind="cnf", width=8), ["nll", "kinetic", "terminal_gap"], ["hjb_residual"]),
         (OtFlowConfig(kind="otflow", width=8), ["hjb_residual", "kinetic"], ["w2_ode"]),
-        (SCORE, ["hjb_residual", "w2_ode", "w2_sde_ode", "nll"], ["kinetic"]),
+        (SCORE, ["hjb_residual", "w2_ode", "nll", "reference_optimum"], ["speed_variation"]),
     ],
 )
 def test_metrics_are_defined_where_they_should_be(config, defined, undefined):
@@ -91,6 +104,50 @@ def test_residual_of_an_untrained_potential_is_of_order_one():
     rows = relative_hjb_residual(solver_of(SCORE), points() * 2, SMALL, 0, times=4)
     assert max(row["relative_residual"] for row in rows) > 0.1
     assert residual_rows(solver_of(CnfConfig(kind="cnf", width=8)), points(), SMALL, 0) == []
+
+
+def kernels(spread=2.0):
+    """Two kernels of covariance I at distance ``2 spread``."""
+    solver = KernelScoreModel(2, centres=2, floor=1.0, horizon=50.0)
+    solver.place(torch.tensor([[-spread, 0.0], [spread, 0.0]]))
+    with torch.no_grad():
+        for parameter in solver.parameters():
+            parameter.zero_()
+    return solver.double()
+
+
+def test_reference_laws_are_those_at_the_end_of_the_trajectories():
+    solver = kernels()
+    within = torch.linalg.inv(solver.kernels().precisions[0]).diagonal()
+    x = reference_sample(solver, 20000, torch.Generator().manual_seed(0))
+    # covariance of the kernels at time T of heat flow, plus that of their centres
+    expected = within + 50.0 + torch.tensor([4.0, 0.0])
+    assert x.var(0).numpy() == pytest.approx(expected.detach().numpy(), rel=0.05)
+    score = solver_of(SCORE)
+    z = reference_sample(score, 20000, torch.Generator().manual_seed(0))
+    assert float(z.var()) == pytest.approx(
+        float(score.process.variance(score.process.horizon)), rel=0.05
+    )
+    with pytest.raises(TypeError, match="no reference law is registered for object"):
+        reference_sample(object(), 3, torch.Generator())
+
+
+def test_an_exact_probability_flow_reaches_its_reference_law_and_does_not_cross():
+    solver = kernels(spread=0.0)
+    law = solver.kernels().double()
+    test = law.sample(400, torch.Generator().manual_seed(1)).numpy()
+    found = noising_metrics(
+        solver, test, EvaluationConfig(transport_points=400, path_points=400), 0
+    )
+    # One Gaussian under heat flow: straight lines from the origin, the optimal map to that law.
+    assert found["straightness"] == pytest.approx(1, abs=1e-6)
+    assert found["monotonicity_violation"] == 0
+    assert found["terminal_gap"] == pytest.approx(1, rel=0.3)
+    std = float(torch.linalg.inv(law.precisions[0])[0, 0].sqrt())
+    closed = ((std**2 + 50) ** 0.5 - (std**2 + solver.s_min) ** 0.5) ** 2  # d = 2, over 2
+    scale = float(np.square(test).sum(1).mean()) / (2 * std**2)  # of this sample
+    assert found["kinetic"] == pytest.approx(closed * scale, rel=1e-3)
+    assert found["reference_optimum"] == pytest.approx(closed, rel=0.2)
 
 
 def test_unregistered_solvers_are_named():

@@ -14,10 +14,11 @@ from mfglab.reporting.tables import (
 )
 
 
-def metrics(path, model="a", dataset="d", w2=(1.0, 2.0, 3.0)):
+def metrics(path, model="a", dataset="d", w2=(1.0, 2.0, 3.0), optimum=np.nan):
     rows = [
         {"model": model, "dataset": dataset, "seed": seed, "w1": 0.5, "w2": value, "mmd2": 1e-3}
         | {"nll": 2.0, "kinetic": 1.0, "w2_ode": np.nan, "w2_sde_ode": np.nan, "evaluations": 8}
+        | {"reference_optimum": optimum}
         for seed, value in enumerate(w2)
     ]
     write_csv(pd.DataFrame(rows), path)
@@ -39,6 +40,12 @@ def test_runs_are_joined_with_floor_and_reference(tmp_path):
     assert list(frame["w2_ratio"]) == [2.0, 4.0, 6.0]
     assert frame["nll_excess"].to_numpy() == pytest.approx([0.1] * 3)
     assert frame["kinetic_ratio"].to_numpy() == pytest.approx([1.25] * 3)
+
+
+def test_energy_is_compared_with_the_way_to_the_reference_law_of_the_model(tmp_path):
+    own = metrics(tmp_path / "m.csv", optimum=4.0)
+    frame = run_table([own], [floors(tmp_path / "f.csv")], {})
+    assert frame["kinetic_ratio"].to_numpy() == pytest.approx([0.25] * 3)
 
 
 def test_without_reference_the_excess_is_missing(tmp_path):

@@ -172,15 +172,16 @@ def sampled_w2(x: Tensor, y: Tensor) -> float:
 def sample_factors(
     runs: pd.DataFrame,
     arms: Sequence[str] = ("hjb_sgm", "wpo", "gpa"),
-    baselines: Sequence[str] = ("sgm", "sgm_time"),
-    metrics: Sequence[str] = ("score_error", "w2"),
+    baselines: Sequence[str] = ("sgm", "sgm_time", "sgm_joint"),
+    metrics: Sequence[str] = ("score_error", "w2", "nll_excess"),
 ) -> pd.DataFrame:
     """By what factor more points a baseline needs for the error that an arm reaches.
 
     For each law, seed, metric and baseline a line ``log error = a + b log N`` is fitted to both.
     At the geometric mean N of the sizes the baseline has the error e; ``sample_factor`` is that N
     over the size at which the line of the arm reaches e. It is the horizontal distance of the
-    curves, at equal error; a number is missing where the line of the arm does not fall.
+    curves, at equal error; a number is missing where the line of the arm does not fall. Where an
+    error is not positive (an excess likelihood may be below zero by chance) there is no row.
 
     Returns:
         One row a law, metric, arm, baseline and seed, with ``sample_factor`` and both slopes.

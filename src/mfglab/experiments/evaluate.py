@@ -33,6 +33,7 @@ from mfglab.trajectories.diagnostics import (
     straightness,
 )
 from mfglab.trajectories.integrate import Trajectory
+from mfglab.trajectories.length import least_kinetic_energy
 
 Points = NDArray[np.float64]
 Kind = TypeVar("Kind", bound=nn.Module)
@@ -48,14 +49,18 @@ class RunMetrics:
         sliced_w2: Sliced Wasserstein-2 distance of all samples to the test points.
         w2_ode: The same for samples of the probability flow (score models).
         w2_sde_ode: W2 between samples of reverse SDE and probability flow (score models).
+        reference_optimum: ``W2^2 / 2`` between test points and the reference law, the least kinetic
+            energy, where that law is the model's own (score models) and not N(0, I).
         mmd2: Unbiased squared MMD; may be negative.
         nll: Mean negative log-likelihood of test points, nats.
         inverse_error: Mean Euclidean distance of points to their reconstruction, at 8 steps for
             flows and the default number for score models.
-        terminal_gap: W2 between the images of test points at t = T and N(0, I), over that of two
-            normal samples: 1 for a flow that reaches its reference law (flows).
-        kinetic: Mean of ``int |x'|^2 / 2 dt`` along the trajectories (flows).
-        straightness: Mean of displacement / path length, 1 for straight lines (flows).
+        terminal_gap: W2 between the images of test points at the end of their trajectories and the
+            reference law of the model, over that of two samples of that law: 1 where it is reached.
+        kinetic: Mean of ``int |x'|^2 / 2 dt`` along the trajectories (flows). Noising time is no
+            clock of players: of score models the energy of the probability flow in the clock that
+            makes it least (:func:`~mfglab.trajectories.length.least_kinetic_energy`).
+        straightness: Mean of displacement / path length, 1 for straight lines.
         speed_variation: Mean relative deviation of the speed along a trajectory (flows).
         monotonicity_violation: Fraction of pairs of trajectories that no optimal transport has.
         hjb_residual: Mean of ``int |HJB residual| dt`` (OT-Flow), or median over time of the
@@ -85,6 +90,7 @@ class RunMetrics:
     fp_residual: float = math.nan
     w2_ode: float = math.nan
     w2_sde_ode: float = math.nan
+    reference_optimum: float = math.nan
 
     def row(self) -> dict[str, float]:
         """Plain numbers by name."""
@@ -214,13 +220,65 @@ def own_metrics(
     raise TypeError(f"no metrics are registered for {type(solver).__name__}")
 
 
-def terminal_gap(solver: FlowSolver, test: Points, config: EvaluationConfig, seed: int) -> float:
-    """How far the law at t = T is from N(0, I): a ratio of W2 distances, 1 for an exact flow."""
-    n = transport_size(config, len(test))
-    end = solver.trajectories(torch.from_numpy(test[:n])).x.numpy()
-    normal = stream("terminal gap", config.seed, seed)
-    first, second = (solver.reference.sample(n, normal).double().numpy() for _ in range(2))
+@singledispatch
+def reference_sample(solver: Solver, n: int, generator: torch.Generator) -> Tensor:
+    """``n`` points of the law at the end of a model's trajectories, shape (n, d), float64.
+
+    Raises:
+        TypeError: No function is registered for this solver.
+    """
+    raise TypeError(f"no reference law is registered for {type(solver).__name__}")
+
+
+@reference_sample.register
+def _(solver: FlowSolver, n: int, generator: torch.Generator) -> Tensor:
+    return solver.reference.sample(n, generator).double()
+
+
+@reference_sample.register
+def _(solver: ScoreModel, n: int, generator: torch.Generator) -> Tensor:
+    variance = solver.process.variance(solver.process.horizon)
+    z = torch.randn(n, solver.dim, generator=generator, dtype=torch.float64)
+    return z * torch.as_tensor(variance, dtype=torch.float64).sqrt()
+
+
+@reference_sample.register
+def _(solver: NonlinearScoreModel, n: int, generator: torch.Generator) -> Tensor:
+    return solver.reference.sample(n, generator).double()
+
+
+@reference_sample.register
+def _(solver: KernelScoreModel, n: int, generator: torch.Generator) -> Tensor:
+    process = solver.process  # the law of the kernels themselves at the horizon
+    end = torch.tensor(process.horizon, dtype=torch.float64)
+    law = solver.kernels().double().noised(process.scale(end), process.variance(end))
+    return law.sample(n, generator).double()
+
+
+def terminal_gap(solver: Solver, end: Points, generator: torch.Generator) -> float:
+    """How far points at the end of trajectories are from the reference law, as a ratio of W2s."""
+    first, second = (reference_sample(solver, len(end), generator).numpy() for _ in range(2))
     return transport_distances(end, first).w2 / transport_distances(second, first).w2
+
+
+def noising_metrics(
+    solver: Solver, test: Points, config: EvaluationConfig, seed: int
+) -> dict[str, float]:
+    """What the probability flow of a score model is like, whatever the clock of its noising."""
+    n = transport_size(config, len(test))
+    steps = max(solver.default_steps, *config.step_sweep)
+    run = solver.trajectories(torch.from_numpy(test[: max(n, config.path_points)]), steps)
+    assert run.path is not None
+    path = run.path[:, : config.path_points]
+    law = stream("terminal gap", config.seed, seed)
+    goal = reference_sample(solver, n, law).numpy()
+    return {
+        "terminal_gap": terminal_gap(solver, run.x[:n].numpy(), law),
+        "kinetic": float(least_kinetic_energy(path)),
+        "reference_optimum": transport_distances(test[:n], goal).w2 ** 2 / 2,
+        "straightness": float(straightness(path).mean()),
+        "monotonicity_violation": crossing(path[0], path[-1]).monotonicity_violation,
+    }
 
 
 @own_metrics.register
@@ -228,9 +286,12 @@ def _(
     solver: FlowSolver, test: Points, config: EvaluationConfig, seed: int, samples: Points
 ) -> dict[str, float]:
     x = torch.from_numpy(test[: config.path_points])
+    end = solver.trajectories(torch.from_numpy(test[: transport_size(config, len(test))])).x
     # The path is drawn finely: straightness must not be an artefact of few steps.
     return {
-        "terminal_gap": terminal_gap(solver, test, config, seed),
+        "terminal_gap": terminal_gap(
+            solver, end.numpy(), stream("terminal gap", config.seed, seed)
+        ),
         **path_metrics(solver.trajectories(x, max(config.step_sweep))),
         "evaluations": solver.default_steps * solver.evaluations_per_step,
     }
@@ -263,6 +324,7 @@ def _(
         "w2_ode": float(np.mean(to_test)),
         "w2_sde_ode": float(np.mean(between)),
         "evaluations": solver.steps,
+        **noising_metrics(solver, test, config, seed),
     }
     rows = residual_rows(solver, test, config, seed)
     if rows:
@@ -274,7 +336,8 @@ def _(
 def _(
     solver: KernelScoreModel, test: Points, config: EvaluationConfig, seed: int, samples: Points
 ) -> dict[str, float]:
-    return {"evaluations": 0.0}  # the mixture is sampled directly
+    # the mixture is sampled directly
+    return {"evaluations": 0.0, **noising_metrics(solver, test, config, seed)}
 
 
 @own_metrics.register
@@ -285,7 +348,7 @@ def _(
     seed: int,
     samples: Points,
 ) -> dict[str, float]:
-    return {"evaluations": solver.steps}
+    return {"evaluations": solver.steps, **noising_metrics(solver, test, config, seed)}
 
 
 def _inverse_settings(solver: Solver, test: Points, config: EvaluationConfig) -> tuple[Tensor, int]:

@@ -14,6 +14,7 @@ from mfglab.reporting.intervals import mean_interval, ratio_interval
 TITLES = {
     "sgm": "score model",
     "sgm_time": "score model, time of HJB",
+    "sgm_joint": "score model, time of HJB with seeds together",
     "hjb_sgm": "HJB-regularised score model",
     "otflow": "OT-Flow, time of HJB",
     "ndsm": "nonlinear score model",
