@@ -31,26 +31,23 @@ CLEAN: Condition = ("clean", 0.0)
 DATA = "data"
 PARTICLES = "particles"
 
+_OTFLOW = {"kind": "otflow", "steps": 4, "terminal_weight": 8, "hjb_weight": 1}
+_OTFLOW_TRAINING = {"learning_rate": 0.1, "batch_size": 256}
+_SCORE = {"kind": "score", "process": {"kind": "ou"}, "width": 64, "steps": 60}
+_SCORE_TRAINING = {"learning_rate": 0.003, "ema_decay": 0.99, "gradient_clip": 1.0}
+
 #: Models by name; another one needs an entry here and nothing else. Particles come beside them:
-#: they are no trained model.
+#: they are no trained model. OT-Flow and the potential of a score come with and without HJB term,
+#: all else equal, the number of steps included.
 ARMS = MappingProxyType(
     {
-        "otflow": Arm(
-            {"kind": "otflow", "steps": 4, "terminal_weight": 8, "hjb_weight": 1},
-            {"learning_rate": 0.1, "batch_size": 256},
-            pace=1.4,
-        ),
+        "otflow": Arm(_OTFLOW, _OTFLOW_TRAINING, pace=1.4),
+        "otflow_nohjb": Arm({**_OTFLOW, "hjb_weight": 0}, _OTFLOW_TRAINING, pace=1.4),
         "cnf": Arm({"kind": "cnf", "steps": 4}, {"learning_rate": 0.01}),
-        "score": Arm(
-            {
-                "kind": "score",
-                "process": {"kind": "ou"},
-                "parametrisation": "vector",
-                "width": 64,
-                "steps": 60,
-            },
-            {"learning_rate": 0.003, "ema_decay": 0.99, "gradient_clip": 1.0},
-            pace=4,
+        "score": Arm({**_SCORE, "parametrisation": "vector"}, _SCORE_TRAINING, pace=4),
+        "score_potential": Arm(_SCORE, _SCORE_TRAINING, pace=4),
+        "score_hjb": Arm(
+            {**_SCORE, "regulariser": {"kind": "residual", "weight": 0.1}}, _SCORE_TRAINING, pace=4
         ),
         "matching": Arm(
             {"kind": "flow_matching"}, {"learning_rate": 0.02, "ema_decay": 0.99}, pace=3

@@ -6,14 +6,17 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mfglab.reporting.figures.style import DATA_COLOUR, colours_of
+from mfglab.reporting.figures.style import COLOURS, DATA_COLOUR, colours_of
 
 #: Models by name in the tables, with the words that people read.
 TITLES = {
     "data": "the data themselves",
     "otflow": "OT-Flow",
+    "otflow_nohjb": "OT-Flow without HJB term",
     "cnf": "CNF",
     "score": "score model",
+    "score_potential": "score model, potential",
+    "score_hjb": "score model with HJB term",
     "matching": "flow matching",
     "kernels": "WPO kernels",
     "particles": "particles (GPA)",
@@ -28,10 +31,13 @@ def contamination_curves(runs: pd.DataFrame) -> Figure:
         runs: Columns ``arm``, ``kind``, ``level``, ``seed``, ``w2``.
     """
     figure, grid = plt.subplots(
-        1, len(PANELS), figsize=(9.0, 2.9), sharey=True, layout="constrained"
+        1, len(PANELS), figsize=(9.0, 3.5), sharey=True, layout="constrained"
     )
     models = sorted(set(runs["arm"]) - {"data"})
     colours = {**colours_of(models), "data": DATA_COLOUR}
+    # Colours repeat after a while; the line then tells the models apart.
+    lines = {arm: "-" if k < len(COLOURS) else ":" for k, arm in enumerate(models)}
+    lines["data"] = "--"
     clean = runs[runs["kind"] == "clean"]
     for axes, (kind, title) in zip(grid, PANELS.items(), strict=True):
         part = pd.concat([clean, runs[runs["kind"] == kind]])
@@ -42,7 +48,7 @@ def contamination_curves(runs: pd.DataFrame) -> Figure:
                 mean.index,
                 mean,
                 color=colours[arm],
-                ls="--" if arm == "data" else "-",
+                ls=lines[arm],
                 marker="o",
                 ms=3,
                 lw=1.2,
@@ -53,5 +59,6 @@ def contamination_curves(runs: pd.DataFrame) -> Figure:
         axes.set_xlabel("noise / deviation of data" if kind == "noise" else "share of outliers")
     grid[0].set_ylim(bottom=0)  # after all curves: the scale is shared
     grid[0].set_ylabel("W2 of samples to the clean law")
-    grid[-1].legend(loc="upper left", fontsize=7)
+    handles, labels = grid[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
