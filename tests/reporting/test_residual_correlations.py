@@ -10,10 +10,10 @@ from mfglab.reporting.csvio import TableError
 from mfglab.reporting.figures.optimality import optimality_figure
 from mfglab.reporting.optimality import optimality_runs, residual_correlations, seed_correlations
 
+KINDS = {**{f"m{k}": "otflow" for k in range(4)}, **{f"s{k}": "score" for k in range(4)}}
 
-def generative(
-    residual, straightness, w2=None, datasets=("moons",), seeds=(0, 1), family="flow", names="m"
-):
+
+def generative(residual, straightness, w2=None, datasets=("moons",), seeds=(0, 1), names="m"):
     rows = []
     for dataset in datasets:
         for k, value in enumerate(residual):
@@ -25,8 +25,6 @@ def generative(
                         "seed": seed,
                         "hjb_residual": value * (10 if dataset == "hard" else 1),
                         "straightness": straightness[k],
-                        "terminal_gap": 1.0 if family == "flow" else np.nan,
-                        "w2_ode": 0.3 if family == "score" else np.nan,
                         "w2": (w2 or residual)[k],
                     }
                 )
@@ -53,12 +51,12 @@ def ablation(n=2):
 
 
 def score_models(residual, w2, **more):
-    return generative(residual, [np.nan] * len(residual), w2, family="score", names="s", **more)
+    return generative(residual, [np.nan] * len(residual), w2, names="s", **more)
 
 
 def test_flows_with_a_residual_are_collected_from_both_tables():
     runs = generative([0.1, np.nan], [0.99, 0.9])
-    frame = optimality_runs(runs, step_table(runs), ablation())
+    frame = optimality_runs(runs, step_table(runs), ablation(), KINDS)
     assert list(frame["source"]) == ["ablation", "pipeline", "pipeline"]
     assert list(frame["model"]) == ["a1", "m0", "m0"]
     assert frame["curvature"].to_numpy() == pytest.approx([0.1, 0.01, 0.01])
@@ -69,7 +67,7 @@ def test_powers_of_the_residual_correlate_perfectly_whatever_the_level_of_the_da
     residual = [0.01, 0.1, 0.2, 0.5]
     straightness = [1 - r**2 for r in residual]
     runs = generative(residual, straightness, [1 / r for r in residual], ("moons", "hard"))
-    frame = optimality_runs(runs, step_table(runs), ablation(1))
+    frame = optimality_runs(runs, step_table(runs), ablation(1), KINDS)
     table = residual_correlations(frame)
     flows = table[table["models"] == "potential flows"]
     value = flows.set_index(["quantity", "seed"])["correlation"]
@@ -81,9 +79,15 @@ def test_powers_of_the_residual_correlate_perfectly_whatever_the_level_of_the_da
 
 def test_too_few_flows_are_no_correlation():
     runs = generative([0.1, 0.2], [0.9, 0.8], seeds=(3,))
-    frame = optimality_runs(runs, step_table(runs), ablation(1))
+    frame = optimality_runs(runs, step_table(runs), ablation(1), KINDS)
     with pytest.raises(TableError, match="seed 3 has 2 potential flows"):
         residual_correlations(frame)
+
+
+def test_a_residual_of_an_unknown_solver_is_an_error():
+    runs = generative([0.1], [0.9], names="other")
+    with pytest.raises(TableError, match=r"'other0' has a residual, .* proximal, got None"):
+        optimality_runs(runs, step_table(runs), ablation(1), KINDS)
 
 
 def test_a_flow_alone_on_its_data_is_not_counted():
@@ -92,7 +96,7 @@ def test_a_flow_alone_on_its_data_is_not_counted():
     lonely = generative([0.5], [0.9], [9.0], ("alone",))
     tables = []
     for runs in (several, pd.concat([several, lonely], ignore_index=True)):
-        frame = optimality_runs(runs, step_table(runs), ablation(1))
+        frame = optimality_runs(runs, step_table(runs), ablation(1), KINDS)
         tables.append(residual_correlations(frame).query("quantity == 'W2'"))
     assert len(frame) == 10
     assert set(tables[1]["compared"]) == {4}
@@ -104,7 +108,7 @@ def test_families_are_compared_within_themselves():
     # Other units, and the other way round: the smaller the residual, the farther the samples.
     scores = score_models([10.0, 20.0, 30.0, 40.0], [0.4, 0.2, 0.1333333, 0.1])
     runs = pd.concat([flows, scores], ignore_index=True)
-    frame = optimality_runs(runs, step_table(runs), ablation(1))
+    frame = optimality_runs(runs, step_table(runs), ablation(1), KINDS)
     table = residual_correlations(frame).query("quantity == 'W2' and seed == 0")
     value = table.set_index("models")["correlation"]
     assert value["potential flows"] == pytest.approx(1)
@@ -126,7 +130,7 @@ def test_seeds_of_one_model_are_compared_with_each_other_alone():
     runs.loc[runs["dataset"] == "hard", "w2"] = 100 * runs["hjb_residual"]
     few = generative([0.1], [0.9], seeds=(0, 1, 2))
     runs = pd.concat([runs, few], ignore_index=True)
-    frame = optimality_runs(runs, step_table(runs), ablation(1))
+    frame = optimality_runs(runs, step_table(runs), ablation(1), KINDS)
     value = seed_correlations(frame).set_index(["dataset", "model"])["correlation"]
     assert dict(value) == pytest.approx({("moons", "s0"): -1, ("hard", "s0"): 1})
 
@@ -134,7 +138,7 @@ def test_seeds_of_one_model_are_compared_with_each_other_alone():
 def test_the_figure_has_a_panel_of_score_models():
     flows = generative([0.1, 0.2], [0.9, 0.8])
     runs = pd.concat([flows, score_models([0.3, 0.4], [1.0, 2.0])], ignore_index=True)
-    figure = optimality_figure(optimality_runs(runs, step_table(runs), ablation()))
+    figure = optimality_figure(optimality_runs(runs, step_table(runs), ablation(), KINDS))
     points = [sum(len(c.get_offsets()) for c in axis.collections) for axis in figure.axes]
     assert points == [5, 5, 5, 4]
     assert [text.get_text() for text in figure.axes[3].get_legend().get_texts()] == ["s0", "s1"]

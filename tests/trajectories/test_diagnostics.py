@@ -14,6 +14,7 @@ from mfglab.trajectories.diagnostics import (
     continuity_residual,
     crossing,
     kinetic_energy,
+    least_kinetic_energy,
     path_length,
     speed_variation,
     straightness,
@@ -53,6 +54,29 @@ def test_speed_variation_weighs_by_time_on_uneven_grids():
     uneven = TIMES**2
     path = uneven[:, None, None] * torch.ones(1, 2, dtype=torch.float64)
     assert speed_variation(uneven, path).item() == pytest.approx(0, abs=1e-9)
+
+
+def rotation(clock):
+    """Points on circles of radii 1 and 2, a quarter of a turn at times of a clock on [0, 1]."""
+    angle = clock[:, None] * math.pi / 2
+    radius = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    return torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)
+
+
+def test_the_least_energy_is_that_at_constant_speed_whatever_the_clock():
+    for clock in (TIMES, TIMES**3):
+        energy = float(least_kinetic_energy(rotation(clock)))
+        assert energy == pytest.approx((math.pi / 2) ** 2 * 2.5 / 2, rel=1e-5)
+        own = float(kinetic_energy(TIMES, rotation(clock)).mean())
+        assert own > energy * (1 - 1e-9)
+    assert own > 1.5 * energy
+
+
+def test_the_least_energy_is_at_least_half_the_squared_distance_of_the_ends():
+    path = rotation(torch.linspace(0, 1, 50, dtype=torch.float64))
+    chord = float((path[-1] - path[0]).square().sum(-1).mean()) / 2
+    assert float(least_kinetic_energy(path)) > chord
+    assert float(least_kinetic_energy(path[[0, -1]])) == pytest.approx(chord)
 
 
 def test_token_states_are_one_vector():

@@ -24,7 +24,7 @@ rule table_optimality:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("seeds"),
+        config=branches("models", "seeds"),
         modules=used_by("table_optimality"),
         code=digest("table_optimality"),
     script:

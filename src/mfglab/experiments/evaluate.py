@@ -29,11 +29,11 @@ from mfglab.trajectories.diagnostics import (
     continuity_residual,
     crossing,
     kinetic_energy,
+    least_kinetic_energy,
     speed_variation,
     straightness,
 )
 from mfglab.trajectories.integrate import Trajectory
-from mfglab.trajectories.length import least_kinetic_energy
 
 Points = NDArray[np.float64]
 Kind = TypeVar("Kind", bound=nn.Module)
@@ -59,7 +59,7 @@ class RunMetrics:
             reference law of the model, over that of two samples of that law: 1 where it is reached.
         kinetic: Mean of ``int |x'|^2 / 2 dt`` along the trajectories (flows). Noising time is no
             clock of players: of score models the energy of the probability flow in the clock that
-            makes it least (:func:`~mfglab.trajectories.length.least_kinetic_energy`).
+            makes it least (:func:`~mfglab.trajectories.diagnostics.least_kinetic_energy`).
         straightness: Mean of displacement / path length, 1 for straight lines.
         speed_variation: Mean relative deviation of the speed along a trajectory (flows).
         monotonicity_violation: Fraction of pairs of trajectories that no optimal transport has.
@@ -256,7 +256,16 @@ def _(solver: KernelScoreModel, n: int, generator: torch.Generator) -> Tensor:
 
 
 def terminal_gap(solver: Solver, end: Points, generator: torch.Generator) -> float:
-    """How far points at the end of trajectories are from the reference law, as a ratio of W2s."""
+    """How far the ends of trajectories are from the reference law.
+
+    Args:
+        solver: The model.
+        end: Ends of trajectories (n, d).
+        generator: Source of two samples of the reference law.
+
+    Returns:
+        W2 of the ends to one sample, over that of the other to it.
+    """
     first, second = (reference_sample(solver, len(end), generator).numpy() for _ in range(2))
     return transport_distances(end, first).w2 / transport_distances(second, first).w2
 
@@ -264,7 +273,18 @@ def terminal_gap(solver: Solver, end: Points, generator: torch.Generator) -> flo
 def noising_metrics(
     solver: Solver, test: Points, config: EvaluationConfig, seed: int
 ) -> dict[str, float]:
-    """What the probability flow of a score model is like, whatever the clock of its noising."""
+    """What the probability flow of a score model is like, whatever the clock of its noising.
+
+    Args:
+        solver: A model with :func:`reference_sample`, in float64.
+        test: Test points (n, d); the flow starts from them.
+        config: Sizes; the path is drawn with at least as many steps as in its sweep of steps.
+        seed: Seed of the run.
+
+    Returns:
+        ``terminal_gap`` to ``monotonicity_violation`` of :class:`RunMetrics`, without
+        ``speed_variation``, and ``reference_optimum``.
+    """
     n = transport_size(config, len(test))
     steps = max(solver.default_steps, *config.step_sweep)
     run = solver.trajectories(torch.from_numpy(test[: max(n, config.path_points)]), steps)

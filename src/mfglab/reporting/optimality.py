@@ -2,13 +2,13 @@
 
 Trained models from several tables are put on one list, and the logarithm of the HJB residual is
 correlated with what it is said to explain. Families of models measure their residuals differently
-(:data:`RESIDUALS`), so models are compared within a data set and a family alone: the level of each
+(:data:`FAMILIES`), so models are compared within a data set and a family alone: the level of each
 is taken off first. It says how hard the data are, not how optimal the model is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,18 @@ from mfglab.reporting.csvio import TableError
 
 #: What is correlated with the residual: name in the table to column.
 QUANTITIES = {"W2": "w2", "curvature": "curvature", "gap at 2 steps": "abs_gap_2"}
-#: How a residual is measured, by family: along test paths, as the median over time of the one
-#: relative to the time derivative, or centred at each time.
-RESIDUALS = {"potential flows": "path", "score models": "relative", "proximal flows": "centred"}
+#: Kind of a solver to the family of its residual: along test paths, the median over time of the
+#: one relative to the time derivative, or centred at each time. Solvers of other kinds have none.
+FAMILIES = {
+    "otflow": "potential flows",
+    "score": "score models",
+    "proximal": "proximal flows",
+}
 #: Models that are correlated together, and with what; in the order of the table.
 SCOPES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "potential flows": (["potential flows"], list(QUANTITIES)),
     "score models": (["score models"], ["W2"]),
-    "all": (list(RESIDUALS), ["W2"]),
+    "all": (list(FAMILIES.values()), ["W2"]),
 }
 _KEYS = ["source", "dataset", "model", "seed"]
 _COLUMNS = [*_KEYS, "family", "hjb_residual", "w2", "curvature", "abs_gap_2"]
@@ -35,7 +39,7 @@ LEAST = 4
 
 
 def optimality_runs(
-    runs: pd.DataFrame, steps: pd.DataFrame, ablation: pd.DataFrame
+    runs: pd.DataFrame, steps: pd.DataFrame, ablation: pd.DataFrame, kinds: Mapping[str, str]
 ) -> pd.DataFrame:
     """One row a trained model with a residual: residual, fit, curvature of its paths, step error.
 
@@ -43,12 +47,24 @@ def optimality_runs(
         runs: Table of all generative models.
         steps: Their likelihood by number of steps; 2 steps are used, where the model has them.
         ablation: Table of the ablation study, of potential flows.
+        kinds: Kind of the solver of each model, a key of :data:`FAMILIES`.
+
+    Raises:
+        TableError: A model has a residual and its kind is not known.
     """
     found = runs.dropna(subset=["hjb_residual"])
+    family = found["model"].map(lambda model: FAMILIES.get(kinds.get(model, "")))
+    if family.isna().any():
+        model = found["model"][family.isna()].iloc[0]
+        raise TableError(
+            f"model {model!r} has a residual, so its solver must be one of {', '.join(FAMILIES)}, "
+            f"got {kinds.get(model)!r}"
+        )
+    found = found.assign(family=family)
     two = steps[steps["steps"] == 2][["model", "dataset", "seed", "abs_nll_gap"]]
     pipeline = found.merge(two, how="left", on=["model", "dataset", "seed"], validate="one_to_one")
     pipeline = pipeline.rename(columns={"abs_nll_gap": "abs_gap_2"})
-    pipeline = pipeline.assign(source="pipeline", family=_families(pipeline))
+    pipeline = pipeline.assign(source="pipeline")
     study = ablation.dropna(subset=["hjb_residual"]).rename(columns={"arm": "model"})
     study = study.assign(source="ablation", dataset="moons", family="potential flows")
     frame = pd.concat([pipeline, study], ignore_index=True)
@@ -108,14 +124,6 @@ def seed_correlations(frame: pd.DataFrame) -> pd.DataFrame:
             rows.append(row | {"correlation": _correlation(group, "w2", ["model"])})
     columns = ["source", "dataset", "model", "family", "seeds", "correlation"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _families(runs: pd.DataFrame) -> pd.Series:
-    """Family of each model, by the columns that only its family has."""
-    family = pd.Series("proximal flows", index=runs.index)
-    family[runs["terminal_gap"].notna()] = "potential flows"
-    family[runs["w2_ode"].notna()] = "score models"
-    return family
 
 
 def _correlation(frame: pd.DataFrame, quantity: str, keys: list[str]) -> float:

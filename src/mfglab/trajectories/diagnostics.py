@@ -42,6 +42,22 @@ def kinetic_energy(times: Tensor, path: Tensor) -> Tensor:
     return (_segments(path).square() / (2 * _durations(times, path))).sum(0)
 
 
+def least_kinetic_energy(path: Tensor) -> Tensor:
+    """Mean kinetic energy of the bundle in the clock on [0, 1] that makes it least; a scalar.
+
+    One clock for all trajectories: ``(int (E|x'|^2)^(1/2) dr)^2 / 2``, half the squared length of
+    the curve of laws as these particles follow it. It does not depend on the clock r of the path,
+    and is at least ``W2^2 / 2`` between the two ends.
+
+    Example:
+        >>> slow_start = torch.tensor([0.0, 0.1, 1.0])[:, None, None].expand(3, 5, 2)
+        >>> round(float(least_kinetic_energy(slow_start)), 6)
+        1.0
+    """
+    length: Tensor = _segments(path).square().mean(1).sqrt().sum()
+    return length.square() / 2
+
+
 def path_length(path: Tensor) -> Tensor:
     """Length of each trajectory, shape (n,)."""
     return _segments(path).sum(0)
