@@ -11,8 +11,11 @@ import torch
 from mfglab.config import ADVERSARIAL_TITLES, AdversarialConfig, EvaluationConfig
 from mfglab.datasets.splits import split_law
 from mfglab.datasets.toys import Moons
-from mfglab.experiments.adversarial_models import MODELS, adversarial_models, measure
+from mfglab.experiments.adversarial_models import MODELS, adversarial_models, draw, measure
+from mfglab.experiments.evaluate import sample_metrics
+from mfglab.metrics.wasserstein import transport_distances
 from mfglab.solvers.proximal import ProximalFlow
+from mfglab.training.seeds import stream
 
 TINY = AdversarialConfig(datasets=["moons"], iterations=3, particle_steps=2, particle_data=32)
 FEW = EvaluationConfig(
@@ -31,25 +34,39 @@ def found(data):
 
 
 def test_there_is_a_row_a_model_and_seed(found):
-    metrics, times = found
+    metrics, times = found.metrics, found.times
     keys = [(row["model"], row["dataset"], row["seed"]) for row in metrics]
     assert keys == [(model, "moons", seed) for model in MODELS for seed in (0, 1)]
     assert [(row["model"], row["dataset"], row["seed"]) for row in times] == keys
     assert set(MODELS) == set(ADVERSARIAL_TITLES)
     for row in metrics:
         assert all(math.isfinite(row[name]) for name in ("w1", "w2", "sliced_w2", "mmd2"))
-        assert math.isnan(row["nll"])
         flow = row["model"] == "proximal"
-        assert math.isfinite(row["kinetic"]) == math.isfinite(row["hjb_residual"]) == flow
+        for name in ("kinetic", "hjb_residual", "nll", "terminal_gap"):
+            assert math.isfinite(row[name]) == flow, name
         assert row["best_step"] == (3 if flow else 2)
         assert row["evaluations"] == (5 if flow else 2)
     assert all(row["seconds"] > 0 for row in times)
 
 
+def test_the_measured_samples_are_kept(data, found):
+    assert {*found.samples} == {f"{model}/moons/{seed}" for model in MODELS for seed in (0, 1)}
+    test = np.asarray(data.test, dtype=np.float64)
+    for row in found.metrics:
+        x = found.samples[f"{row['model']}/moons/{row['seed']}"].astype(float)
+        again = sample_metrics(x, test, FEW)
+        assert {name: row[name] for name in again} == again
+
+
+def test_a_law_without_density_has_no_likelihood(data):
+    found = adversarial_models({"moons": data}, TINY, FEW, [0], ["moons"])
+    assert all(math.isnan(row["nll"]) for row in found.metrics)
+
+
 def test_a_seed_fixes_its_row_whatever_the_others(data, found):
-    again, _ = adversarial_models({"moons": data}, TINY, FEW, [1])
-    for row in again:
-        (same,) = (r for r in found[0] if (r["model"], r["seed"]) == (row["model"], 1))
+    again = adversarial_models({"moons": data}, TINY, FEW, [1])
+    for row in again.metrics:
+        (same,) = (r for r in found.metrics if (r["model"], r["seed"]) == (row["model"], 1))
         # up to rounding, which the first steps of Adam amplify
         assert row["w2"] == pytest.approx(same["w2"], rel=0.01)
 
@@ -69,7 +86,8 @@ class Drift(ProximalFlow):
 
 def test_a_drift_has_its_energy_its_straight_lines_and_its_residual(data):
     model = Drift(2, generator=torch.Generator().manual_seed(0))
-    row = measure(model, np.asarray(data.test, dtype=np.float64), TINY, FEW, 0).row()
+    test = np.asarray(data.test, dtype=np.float64)
+    row = measure(model, draw(model, len(test), FEW, 0), test, TINY, FEW, 0).row()
     assert row["kinetic"] == pytest.approx(12.5)
     assert row["straightness"] == pytest.approx(1)
     assert row["monotonicity_violation"] == 0
@@ -79,3 +97,19 @@ def test_a_drift_has_its_energy_its_straight_lines_and_its_residual(data):
     # Samples are N(a, I): from there the mean of the test points is as far as that of the samples.
     gap = np.linalg.norm(data.test.mean(0) - [3, 4])
     assert gap * 0.9 < row["w1"] < gap + 2
+
+
+def test_a_flow_that_rests_has_the_likelihood_and_the_gap_of_the_normal_law(data):
+    model = ProximalFlow(2, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for parameter in model.potential.parameters():
+            parameter.zero_()
+    test = np.asarray(data.test, dtype=np.float64)
+    found = measure(model, draw(model, len(test), FEW, 0), test, TINY, FEW, 0)
+    x = test[: FEW.nll_points]
+    assert found.nll == pytest.approx((x**2).sum(1).mean() / 2 + math.log(2 * math.pi))
+    # Test points are not moved: as far from the normal law as two of its samples, or farther.
+    law = stream("terminal gap", FEW.seed, 0)
+    first, second = (model.source.sample(32, law).double().numpy() for _ in range(2))
+    own, two = (transport_distances(a, first).w2 for a in (test[:32], second))
+    assert found.terminal_gap == pytest.approx(own / two)

@@ -7,7 +7,7 @@ import pytest
 
 from mfglab.config import DigitsStudyConfig
 from mfglab.datasets.embedded import load_digits
-from mfglab.experiments.digits import digit_study
+from mfglab.experiments.digits import digit_study, samples_by_arm
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,11 @@ def test_fresh_images_are_neither_copies_nor_noise(rows):
     assert fresh["classes"] > 9.5
 
 
+def test_half_as_many_images_are_judged_alike(rows):
+    for name in ("precision", "recall"):
+        assert abs(rows["half of them"][name] - rows["validation images"][name]) < 0.1, name
+
+
 def test_copies_are_recognised(rows):
     assert rows["noisy copies"]["neighbour_ratio"] < 0.5
     assert rows["noisy copies"]["precision"] > 0.75
@@ -44,7 +49,7 @@ def test_a_gaussian_is_less_precise_than_images(rows):
 def test_pictures_are_raw_pixels_of_every_arm(study, rows):
     assert list(study.arrays["arms"]) == list(rows)
     for name in ("samples", "neighbours"):
-        assert study.arrays[name].shape == (3, 4, 64)
+        assert study.arrays[name].shape == (4, 4, 64)
     near = study.arrays["neighbours"].astype(float)
     assert near.min() >= -1e-9
     assert near.max() <= 16 + 1e-9
@@ -55,3 +60,21 @@ def test_the_same_seed_gives_the_same_rows(study):
     again = digit_study(load_digits(0), config, {}, [0])
     assert again.rows == study.rows
     np.testing.assert_array_equal(again.arrays["samples"], study.arrays["samples"])
+
+
+def test_drawn_images_are_judged_once_each(rows):
+    splits = load_digits(0)
+    config = DigitsStudyConfig.model_validate({"features": 32, "shown": 4})
+    twice = np.concatenate([splits.train[:40], splits.train[:40]])
+    drawn = {"copies": {0: twice}, "as many": {0: splits.train[: len(splits.test) + 9]}}
+    found = list(samples_by_arm(splits, config, {}, [], drawn))
+    assert [(arm, seed, len(x)) for arm, seed, x in found] == [
+        ("copies", 0, 40),
+        ("as many", 0, len(splits.test)),
+    ]
+    np.testing.assert_array_equal(found[0][2], splits.train[:40])
+    study = digit_study(splits, config, {}, [0], drawn)
+    (copies,) = (row for row in study.rows if row["arm"] == "copies")
+    assert copies["neighbour_ratio"] == 0
+    assert copies["precision"] > 0.75
+    assert list(study.arrays["arms"]) == [*rows, *drawn]

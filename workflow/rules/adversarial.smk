@@ -9,6 +9,7 @@ rule study_adversarial:
         ),
     output:
         metrics=f"{RESULTS}/evaluations/adversarial/metrics.csv",
+        samples=f"{RESULTS}/evaluations/adversarial/samples.npz",
         timing=f"{RESULTS}/evaluations/adversarial/timing.json",
         record=f"{RESULTS}/provenance/study_adversarial/all.json",
     log:
@@ -20,6 +21,11 @@ rule study_adversarial:
     threads: 1
     params:
         config=branches("studies.adversarial", "evaluation", "seeds"),
+        without_density=[
+            dataset
+            for dataset in SETTINGS.studies.adversarial.datasets
+            if not SETTINGS.datasets[dataset].has_density
+        ],
         wall_times=["timing"],
         modules=used_by("study_adversarial"),
         code=digest("study_adversarial"),

@@ -6,6 +6,11 @@ rule study_digits:
     input:
         data=rules.prepare_dataset.output.data.format(dataset=DIGITS[0][1]),
         weights=trained("weights", DIGITS),
+        samples=(
+            [rules.study_adversarial.output.samples]
+            if DIGITS[0][1] in SETTINGS.studies.adversarial.datasets
+            else []
+        ),
     output:
         runs=f"{RESULTS}/tables/digits_runs.csv",
         arrays=f"{RESULTS}/studies/digits.npz",
@@ -20,6 +25,7 @@ rule study_digits:
     params:
         config=branches("studies.digits", "models", "seeds"),
         models=[model for model, _ in DIGITS for _ in SEEDS],
+        dataset=DIGITS[0][1],
         modules=used_by("study_digits"),
         code=digest("study_digits"),
     script:

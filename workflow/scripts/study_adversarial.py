@@ -6,6 +6,7 @@ import pandas as pd
 
 from mfglab.reporting.script import stage
 from mfglab.config import AdversarialConfig, EvaluationConfig
+from mfglab.datasets.files import write_npz
 from mfglab.datasets.splits import Splits
 from mfglab.experiments.adversarial_models import adversarial_models
 from mfglab.files import write_text
@@ -17,6 +18,7 @@ with stage(snakemake) as job:
     files = zip(config.datasets, job.inputs_of("data"), strict=True)
     splits = {dataset: Splits.load(path) for dataset, path in files}
     seeds = job.config_value("seeds")
-    metrics, times = adversarial_models(splits, config, evaluation, seeds)
-    write_csv(pd.DataFrame(metrics), job.output("metrics"), ["model", "dataset", "seed"])
-    write_text(job.output("timing"), json.dumps(times, indent=1, sort_keys=True) + "\n")
+    study = adversarial_models(splits, config, evaluation, seeds, job.param("without_density"))
+    write_csv(pd.DataFrame(study.metrics), job.output("metrics"), ["model", "dataset", "seed"])
+    write_text(job.output("timing"), json.dumps(study.times, indent=1, sort_keys=True) + "\n")
+    write_npz(job.output("samples"), study.samples)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from mfglab.config import AdversarialConfig, EvaluationConfig
 from mfglab.datasets.splits import Splits
@@ -21,8 +24,10 @@ from mfglab.experiments.evaluate import (
     RunMetrics,
     path_metrics,
     reconstruction_error,
+    reference_sample,
     sample_metrics,
     single_precision,
+    terminal_gap,
 )
 from mfglab.experiments.floor import transport_size
 from mfglab.experiments.nonparametric import ParticleCloud, fit_particles
@@ -40,12 +45,30 @@ Trained = list[tuple[Model, int]]
 Train = Callable[[Splits, AdversarialConfig, EvaluationConfig, Sequence[int]], Trained]
 
 
+@dataclass(frozen=True)
+class AdversarialModels:
+    """What the two models are like on all laws.
+
+    Args:
+        metrics: One row a model, data set and seed. A proximal flow whose training ceased to be
+            finite is measured where it last was, at ``best_step``.
+        times: Training times, with the same keys.
+        samples: The samples that were measured, (n, d) in single precision, by
+            ``<model>/<data set>/<seed>``.
+    """
+
+    metrics: list[Row]
+    times: list[Row]
+    samples: dict[str, NDArray[np.float32]]
+
+
 def adversarial_models(
     splits: Mapping[str, Splits],
     config: AdversarialConfig,
     evaluation: EvaluationConfig,
     seeds: Sequence[int],
-) -> tuple[list[Row], list[Row]]:
+    without_density: Sequence[str] = (),
+) -> AdversarialModels:
     """Train and measure both models on every data set with every seed.
 
     Args:
@@ -53,18 +76,15 @@ def adversarial_models(
         config: Sizes and settings.
         evaluation: What is measured, as for the other generative models.
         seeds: Seeds of weights, batches and noise.
-
-    Returns:
-        Metrics and training times; one row each for a model, data set and seed. A proximal flow
-        whose training ceased to be finite is measured where it last was, at ``best_step``.
+        without_density: Data sets without a likelihood.
 
     Raises:
         ParticlesDivergedError: Particles have left all bounds.
     """
-    metrics: list[Row] = []
-    times: list[Row] = []
+    out = AdversarialModels([], [], {})
     for dataset, data in splits.items():
         test = np.asarray(data.test, dtype=np.float64)
+        likelihood = dataset not in without_density
         for name, train in MODELS.items():
             start = time.perf_counter()
             trained = train(data, config, evaluation, seeds)
@@ -72,25 +92,42 @@ def adversarial_models(
             for seed, (model, steps) in zip(seeds, trained, strict=True):
                 key: Row = {"model": name, "dataset": dataset, "seed": seed}
                 print("measuring", key, flush=True)
-                found = measure(model, test, config, evaluation, seed)
-                metrics.append(key | found.row() | {"best_step": steps})
-                times.append(key | {"seconds": seconds, "steps": steps, "peak_mb": peak_memory()})
-    return metrics, times
+                samples = draw(model, len(test), evaluation, seed)
+                found = measure(
+                    model, samples, test, config, evaluation, seed, likelihood=likelihood
+                )
+                out.metrics.append(key | found.row() | {"best_step": steps})
+                spent: Row = {"seconds": seconds, "steps": steps, "peak_mb": peak_memory()}
+                out.times.append(key | spent)
+                out.samples[f"{name}/{dataset}/{seed}"] = samples.numpy()
+    return out
+
+
+def draw(model: Model, n_test: int, evaluation: EvaluationConfig, seed: int) -> Tensor:
+    """Samples (n, d) in single precision, as many as are compared with ``n_test`` test points."""
+    n = transport_size(evaluation, n_test) * evaluation.floor_repeats
+    noise = stream("samples", evaluation.seed, seed)
+    with torch.no_grad():
+        return single_precision(model).sample(n, noise).float()
 
 
 def measure(
-    model: Model, test: Points, config: AdversarialConfig, evaluation: EvaluationConfig, seed: int
+    model: Model,
+    samples: Tensor,
+    test: Points,
+    config: AdversarialConfig,
+    evaluation: EvaluationConfig,
+    seed: int,
+    *,
+    likelihood: bool = True,
 ) -> RunMetrics:
     """What is defined for a model, by the measures of the other generative models.
 
-    Paths of the proximal flow go from noise to data; like those of the other flows they are drawn
-    finely, while its samples take the Euler steps of its training. The map of such a step has no
-    density in closed form, so there is no likelihood. An evaluation of particles is a step of all.
+    Samples of the proximal flow take the Euler steps of its training. Its paths, from noise to
+    data, are drawn finely like those of the other flows, and so are likelihood and terminal gap,
+    which belong to the flow in continuous time. An evaluation of particles is a step of all.
     """
-    n = transport_size(evaluation, len(test))
-    noise = stream("samples", evaluation.seed, seed)
     with torch.no_grad():
-        samples = single_precision(model).sample(n * evaluation.floor_repeats, noise)
         common = sample_metrics(samples.double().numpy(), test, evaluation)
         nan = float("nan")
         if isinstance(model, ParticleCloud):
@@ -104,7 +141,8 @@ def measure(
         model.double().eval()
         start = stream("proximal paths", evaluation.seed, seed)
         z = model.source.sample(evaluation.path_points, start).double()
-        run = model.generate(z, max(evaluation.step_sweep))
+        fine = max(evaluation.step_sweep)
+        run = model.generate(z, fine)
         assert run.path is not None
         times = torch.as_tensor(run.times, dtype=z.dtype)
         # Of the potential Phi = U / lambda, as for OT-Flow; centred, because a discriminator, and
@@ -114,16 +152,27 @@ def measure(
         )
         spread = (residuals - residuals.mean(1, keepdim=True)).abs().mean(1)
         x = torch.from_numpy(test[: evaluation.nll_points])
+        ends = torch.from_numpy(test[: transport_size(evaluation, len(test))])
         return RunMetrics(
             **common,
             **path_metrics(run),
-            nll=nan,
+            nll=-float(model.log_prob(x, fine).mean()) if likelihood else nan,
             inverse_error=reconstruction_error(model, x, INVERSE_STEPS),
+            terminal_gap=terminal_gap(
+                model,
+                model.trajectories(ends, fine).x.numpy(),
+                stream("terminal gap", evaluation.seed, seed),
+            ),
             hjb_residual=float(torch.trapezoid(spread, times)) / model.kinetic_weight,
             fp_residual=float(continuity_residual(model.generate(z))),
             evaluations=model.default_steps * model.evaluations_per_step,
             parameters=sum(p.numel() for p in model.potential.parameters()),
         )
+
+
+@reference_sample.register
+def _(solver: ProximalFlow, n: int, generator: torch.Generator) -> Tensor:
+    return solver.source.sample(n, generator).double()
 
 
 def _proximal_flows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from mfglab.training.seeds import stream
 Array = NDArray[np.float64]
 Trained = Mapping[str, Mapping[int, Solver]]
 """Title of a model to seed to its trained solver."""
+Drawn = Mapping[str, Mapping[int, NDArray[np.floating[Any]]]]
+"""Title of a model to seed to images that it has drawn (n, d)."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,11 @@ def judge_digits(x: Array, splits: Splits, net: FeatureNet, neighbours: int) -> 
 def controls(
     splits: Splits, config: DigitsStudyConfig, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """Samples whose verdict is known beforehand, each as large as the test split.
+    """Samples whose verdict is known beforehand, all but one as large as the test split.
 
-    ``validation images`` are real; ``noisy copies`` of training images are what memorising
-    looks like; a ``Gaussian`` with the moments of the data is what a model without structure
-    draws.
+    ``validation images`` are real; ``half of them`` shows what size alone does, for particles are
+    fewer; ``noisy copies`` of training images are what memorising looks like; a ``Gaussian`` with
+    the moments of the data is what a model without structure draws.
     """
     n = len(splits.test)
     copies = splits.train[rng.integers(len(splits.train), size=n)]
@@ -102,6 +105,7 @@ def controls(
     moments = splits.train.mean(axis=0), np.cov(splits.train.T)
     return {
         "validation images": _points(splits.val),
+        "half of them": _points(splits.val[: len(splits.val) // 2]),
         "noisy copies": copies + noise,
         "Gaussian": rng.multivariate_normal(*moments, size=n, method="eigh"),
     }
@@ -112,6 +116,7 @@ def samples_by_arm(
     config: DigitsStudyConfig,
     models: Trained,
     seeds: list[int],
+    drawn: Drawn = MappingProxyType({}),
 ) -> Iterator[tuple[str, int, Array]]:
     """Arm, seed and sample: the controls, then every trained model.
 
@@ -120,6 +125,8 @@ def samples_by_arm(
         config: Sizes.
         models: The trained models.
         seeds: Seeds of the run.
+        drawn: Samples of models that were not kept. Of these as many as there are test images
+            count; an image that was drawn twice, as particles are when they run out, counts once.
     """
     for seed in seeds:
         rng = np.random.default_rng([config.seed, seed])
@@ -128,8 +135,12 @@ def samples_by_arm(
     for arm, members in models.items():
         for seed, solver in members.items():
             with torch.no_grad():
-                drawn = solver.double().sample(len(splits.test), stream("digits", seed))
-            yield arm, seed, drawn.numpy()
+                samples = solver.double().sample(len(splits.test), stream("digits", seed))
+            yield arm, seed, samples.numpy()
+    for arm, by_seed in drawn.items():
+        for seed, images in by_seed.items():
+            _, first = np.unique(images, axis=0, return_index=True)
+            yield arm, seed, _points(images[np.sort(first)][: len(splits.test)])
 
 
 @dataclass(frozen=True)
@@ -150,12 +161,13 @@ def digit_study(
     config: DigitsStudyConfig,
     models: Trained,
     seeds: list[int],
+    drawn: Drawn = MappingProxyType({}),
 ) -> DigitStudy:
     """Judge controls and models; see :func:`samples_by_arm` for the arguments."""
     net = FeatureNet(splits, config.features, config.seed)
     rows: list[dict[str, float | str]] = []
     pictures: dict[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {}
-    for arm, seed, x in samples_by_arm(splits, config, models, seeds):
+    for arm, seed, x in samples_by_arm(splits, config, models, seeds, drawn):
         metrics = asdict(judge_digits(x, splits, net, config.neighbours))
         rows.append({"arm": arm, "seed": seed, **metrics, "accuracy": net.accuracy})
         if arm not in pictures:
