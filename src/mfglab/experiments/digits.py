@@ -24,6 +24,9 @@ Trained = Mapping[str, Mapping[int, Solver]]
 Drawn = Mapping[str, Mapping[int, NDArray[np.floating[Any]]]]
 """Title of a model to seed to images that it has drawn (n, d)."""
 
+#: Control for samples of fewer images.
+HALF = "half of the validation images"
+
 
 @dataclass(frozen=True)
 class DigitMetrics:
@@ -94,9 +97,9 @@ def controls(
 ) -> dict[str, Array]:
     """Samples whose verdict is known beforehand, all but one as large as the test split.
 
-    ``validation images`` are real; ``half of them`` shows what size alone does, for particles are
-    fewer; ``noisy copies`` of training images are what memorising looks like; a ``Gaussian`` with
-    the moments of the data is what a model without structure draws.
+    ``validation images`` are real; ``half of the validation images`` show what size alone does,
+    for particles are fewer; ``noisy copies`` of training images are what memorising looks like; a
+    ``Gaussian`` with the moments of the data is what a model without structure draws.
     """
     n = len(splits.test)
     copies = splits.train[rng.integers(len(splits.train), size=n)]
@@ -105,7 +108,7 @@ def controls(
     moments = splits.train.mean(axis=0), np.cov(splits.train.T)
     return {
         "validation images": _points(splits.val),
-        "half of them": _points(splits.val[: len(splits.val) // 2]),
+        HALF: _points(splits.val[: len(splits.val) // 2]),
         "noisy copies": copies + noise,
         "Gaussian": rng.multivariate_normal(*moments, size=n, method="eigh"),
     }
@@ -170,7 +173,7 @@ def digit_study(
     for arm, seed, x in samples_by_arm(splits, config, models, seeds, drawn):
         metrics = asdict(judge_digits(x, splits, net, config.neighbours))
         rows.append({"arm": arm, "seed": seed, **metrics, "accuracy": net.accuracy})
-        if arm not in pictures:
+        if arm not in pictures and arm != HALF:  # the first images of another arm
             shown = x[: config.shown]
             beside = splits.train[nearest(shown, _points(splits.train)).index]
             pictures[arm] = splits.raw(shown), splits.raw(beside)
