@@ -76,8 +76,9 @@ def test_the_sweep_has_a_row_an_arm_and_its_seed_fixes_it():
         "iterations",
         "error",
         "residual",
+        "terminal",
     ]
-    assert len(first) == 2 * 4 + 2
+    assert len(first) == 2 * 5 + 2
     assert np.isfinite(first[["error", "residual"]].to_numpy()).all()
     assert (first[["error", "residual"]] > 0).to_numpy().all()
     pd.testing.assert_frame_equal(first, pd.DataFrame(run_hjb_score(hjb_config(), [3])))

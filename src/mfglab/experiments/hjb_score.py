@@ -14,6 +14,7 @@ from mfglab.experiments.score_fits import (
     fit_scores,
     median_residual,
     score_error,
+    terminal_error,
 )
 from mfglab.games.densities import GaussianMixture
 from mfglab.solvers.regularisers import HjbResidual, IncrementMismatch, Regulariser, ScorePde
@@ -50,6 +51,8 @@ def regulariser(form: str, weight: float) -> Regulariser:
     match form:
         case "residual":
             return HjbResidual(weight)
+        case "residual_terminal":
+            return HjbResidual(weight, terminal=1.0)
         case "increment":
             return IncrementMismatch(weight)
         case "score_pde":
@@ -109,6 +112,7 @@ def run_hjb_score(config: HjbScoreConfig, seeds: Sequence[int]) -> list[Row]:
                     "iterations": arm.how.iterations,
                     "error": score_error(model, law, config.test_points, test),
                     "residual": median_residual(model, law, _RESIDUAL_POINTS, test),
+                    "terminal": terminal_error(model, config.test_points, test),
                 }
             )
     return rows

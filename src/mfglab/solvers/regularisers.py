@@ -83,15 +83,21 @@ class HjbResidual(Regulariser):
     the mean estimated over all of training instead of over one batch, whose points all have times
     of their own.
 
+    The terminal part is the condition of the equation at the horizon, ``psi = log rho_ref`` up to a
+    number: ``E v |grad psi - grad log rho_ref|^2 / d`` at as many points of the reference law. The
+    condition at the other end, ``psi = log pi``, is what score matching is for.
+
     Args:
         weight: Factor in the training loss.
         norm: Squared, or modulus as in OT-Flow.
         probes: Random directions for the Laplacian; 0 for the exact one.
+        terminal: Weight of the terminal part over that of the residual; 0 leaves it out.
     """
 
     weight: float
     norm: Norm = "squared"
     probes: int = 0
+    terminal: float = 0.0
     name: ClassVar[str] = "hjb"
 
     def penalty(
@@ -104,6 +110,11 @@ class HjbResidual(Regulariser):
         v = points.std[:, 0].square()
         scaled = v * psi_residual(model.process, points.s, points.y, D)
         size = scaled.square() if self.norm == "squared" else scaled.abs()
+        if self.terminal:
+            # The noise of the points, so that nothing else is drawn.
+            gap = terminal_mismatch(model, points.z)
+            ends = gap.square().mean(1) if self.norm == "squared" else gap.norm(dim=1)
+            size = torch.add(size, ends, alpha=self.terminal)
         return Penalty(size, D.gradient, D.laplacian)
 
 
@@ -213,6 +224,22 @@ class IncrementMismatch(Regulariser):
 
     def _duration(self, process: NoisingProcess, points: NoisedPoints) -> Tensor:
         return self.step * points.std[:, 0].square() / process.diffusion(points.s).square()
+
+
+def terminal_mismatch(model: ScoreNetwork, z: Tensor) -> Tensor:
+    """``sqrt(v) (score - grad log rho_ref)`` at the horizon, where the reverse process starts.
+
+    Args:
+        model: A model, or M stacked ones.
+        z: Standard normal noise (n, d); the points are those of the reference law that it makes.
+
+    Returns:
+        Shape (n, d).
+    """
+    s = torch.full_like(z[:, 0], model.process.horizon)
+    std = model.reference_std(z)
+    v = model.process.variance(s)[:, None]
+    return v.sqrt() * (model.score(s, std * z) + z / std)
 
 
 def potential_and_gradient(model: ScoreNetwork, points: NoisedPoints) -> tuple[Tensor, Tensor]:

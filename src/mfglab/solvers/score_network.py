@@ -264,6 +264,11 @@ class ScoreNetwork(PointwiseSolver):
             snr_rate=-0.5 * sigma2 / noise,
         )
 
+    def reference_std(self, like: Tensor) -> Tensor:
+        """Deviation of the reference law: that of noised data of unit variance at the horizon."""
+        V, _ = self._spread(torch.as_tensor(self.process.horizon).to(like))
+        return V.sqrt()
+
     def _inputs(self, s: Tensor, x: Tensor) -> Tensor:
         V, _ = self._spread(s)
         out: Tensor = self.features(x / V.sqrt()[:, None], self.process.log_snr(s))

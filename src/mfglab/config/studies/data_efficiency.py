@@ -27,7 +27,8 @@ class DataEfficiencyConfig(Section):
     iterations: int = Field(
         750,
         ge=20,
-        description="Optimiser steps of `sgm` and `hjb_sgm`; other arms get the time of `hjb_sgm`.",
+        description="Optimiser steps of `sgm`, `hjb_sgm` and `ndsm`; a third of them of `wpo`. "
+        "`sgm_time`, `sgm_joint` and `otflow` get the time of `hjb_sgm`.",
     )
     batch_size: int = Field(128, ge=1, description="Points a step.")
     width: int = Field(64, ge=1, description="Hidden width of the potential, three layers.")

@@ -12,6 +12,7 @@ from mfglab.reporting.intervals import ratio_interval
 
 FORMS = {
     "residual": "HJB residual",
+    "residual_terminal": "HJB residual, terminal condition",
     "increment": "Ito increments",
     "score_pde": "equation of the score",
 }
@@ -65,7 +66,7 @@ def _panel(axes: Axes, part: pd.DataFrame, metric: str) -> None:
         if form not in arms:
             continue
         found = part[part["arm"] == form]
-        shift = 1 + 0.04 * (index - 1)  # bars of equal weight side by side
+        shift = 1 + 0.04 * (index - 1.5)  # bars of equal weight side by side
         weights = sorted(found["weight"].unique())
         points = [_interval(found[found["weight"] == w][metric].to_list()) for w in weights]
         x = [float(w) * shift for w in weights]
