@@ -233,6 +233,8 @@ def test_a_geometric_mean_is_of_one_side_only():
         claim(RATIO, {**PAIR, "average": "geometric"})
     with pytest.raises(ValidationError, match=r"without measurement\.versus, got less_than"):
         claim(LESS, {**PAIR, "average": "geometric"})
+    with pytest.raises(ValidationError, match="got less_than, deterministic"):
+        claim(LESS, {"average": "geometric"}, deterministic=True)
 
 
 @pytest.mark.parametrize(

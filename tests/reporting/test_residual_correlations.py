@@ -77,6 +77,30 @@ def test_powers_of_the_residual_correlate_perfectly_whatever_the_level_of_the_da
     assert set(table["models"]) == {"potential flows", "all"}  # there is no score model
 
 
+def test_a_flow_without_the_quantity_is_left_out_of_it_alone():
+    runs = generative([0.1, 0.2, 0.3, 0.4, 0.5], [0.9, 0.8, 0.7, 0.6, 0.5])
+    steps = step_table(runs)
+    steps = steps[(steps["model"] != "m0") | (steps["steps"] != 2)]
+    frame = optimality_runs(runs, steps, ablation(1), KINDS | {"m4": "otflow"})
+    table = residual_correlations(frame).query("models == 'potential flows'")
+    assert dict(table.groupby("quantity")["compared"].first()) == {
+        "W2": 5,
+        "curvature": 5,
+        "gap at 2 steps": 4,
+    }
+    assert table["correlation"].notna().all()
+
+
+def test_a_proximal_flow_has_nothing_to_be_compared_with():
+    flows = generative([0.1, 0.2, 0.3, 0.4], [0.9, 0.8, 0.7, 0.6])
+    others = generative([0.5, 0.6], [0.9, 0.8], names="p")
+    kinds = KINDS | {"p0": "proximal", "p1": "proximal"}
+    runs = pd.concat([flows, others], ignore_index=True)
+    frame = optimality_runs(runs, step_table(runs), ablation(1), kinds)
+    assert set(frame["family"]) == {"potential flows", "proximal flows"}
+    assert set(residual_correlations(frame)["compared"]) == {4}
+
+
 def test_too_few_flows_are_no_correlation():
     runs = generative([0.1, 0.2], [0.9, 0.8], seeds=(3,))
     frame = optimality_runs(runs, step_table(runs), ablation(1), KINDS)
@@ -142,3 +166,13 @@ def test_the_figure_has_a_panel_of_score_models():
     points = [sum(len(c.get_offsets()) for c in axis.collections) for axis in figure.axes]
     assert points == [5, 5, 5, 4]
     assert [text.get_text() for text in figure.axes[3].get_legend().get_texts()] == ["s0", "s1"]
+
+
+def test_the_figure_takes_any_number_of_score_models():
+    names = {f"s{k}": "score" for k in range(11)}
+    flows = generative([0.1, 0.2], [0.9, 0.8])
+    scores = score_models([0.3 + 0.1 * k for k in range(11)], [1.0] * 11)
+    runs = pd.concat([flows, scores], ignore_index=True)
+    figure = optimality_figure(optimality_runs(runs, step_table(runs), ablation(), KINDS | names))
+    legend = figure.axes[3].get_legend().get_texts()
+    assert [text.get_text() for text in legend] == sorted(names)

@@ -1,6 +1,7 @@
 """HJB residual of trained models and its correlation with fit, curvature and step error."""
 
 from mfglab.reporting.script import stage
+from mfglab.config import ADVERSARIAL_TITLES
 from mfglab.reporting.csvio import read_csv, write_csv
 from mfglab.reporting.optimality import (
     optimality_runs,
@@ -11,9 +12,10 @@ from mfglab.reporting.optimality import (
 with stage(snakemake) as job:
     models = job.config_value("models")
     kinds = {name: entry["solver"]["kind"] for name, entry in models.items()}
-    tables = (read_csv(job.input(name)) for name in ("runs", "steps", "ablation"))
     # Of the study `adversarial` the flows have a residual, under the name of their kind.
-    frame = optimality_runs(*tables, kinds | {"proximal": "proximal"})
+    kinds |= {name: name for name in ADVERSARIAL_TITLES}
+    tables = (read_csv(job.input(name)) for name in ("runs", "steps", "ablation"))
+    frame = optimality_runs(*tables, kinds)
     write_csv(frame, job.output("runs"), ["source", "dataset", "model", "seed"])
     table = residual_correlations(frame)
     write_csv(table, job.output("table"), ["models", "quantity", "seed"])

@@ -168,10 +168,13 @@ class Claim(_Strict):
         level = isinstance(self.comparison, LessThan | GreaterThan | EqualWithin)
         if not (paired or level) and self.measurement.versus is not None:
             raise ValueError(f"comparison {self.comparison.kind} takes no measurement.versus")
-        if self.measurement.average == "geometric" and (not level or self.measurement.versus):
+        if self.measurement.average == "geometric" and (
+            not level or self.measurement.versus or self.deterministic
+        ):
             raise ValueError(
-                "measurement.average: geometric needs less_than, greater_than or equal_within "
-                f"without measurement.versus, got {self.comparison.kind}"
+                "measurement.average: geometric needs less_than, greater_than or equal_within of a "
+                "random quantity without measurement.versus, got "
+                f"{self.comparison.kind}{', deterministic' if self.deterministic else ''}"
             )
         return self
 

@@ -57,7 +57,7 @@ def level(claim: Claim, rows: pd.DataFrame) -> Interval:
         ValueError: The mean is geometric and a value is not positive.
     """
     values = list(_units(claim, rows).values())
-    if claim.measurement.average == "geometric" and not claim.deterministic:
+    if claim.measurement.average == "geometric":
         return ratio_interval(values, [1.0] * len(values))
     return _interval(claim, values)
 

@@ -8,6 +8,7 @@ is taken off first. It says how hard the data are, not how optimal the model is.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,11 +25,12 @@ FAMILIES = {
     "score": "score models",
     "proximal": "proximal flows",
 }
-#: Models that are correlated together, and with what; in the order of the table.
+#: Models that are correlated together, and with what; in the order of the table. There is one
+#: proximal flow a data set, so that it has nothing to be compared with.
 SCOPES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "potential flows": (["potential flows"], list(QUANTITIES)),
     "score models": (["score models"], ["W2"]),
-    "all": (list(FAMILIES.values()), ["W2"]),
+    "all": (["potential flows", "score models"], ["W2"]),
 }
 _KEYS = ["source", "dataset", "model", "seed"]
 _COLUMNS = [*_KEYS, "family", "hjb_residual", "w2", "curvature", "abs_gap_2"]
@@ -80,8 +82,8 @@ def residual_correlations(frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for models (:data:`SCOPES`), quantity and seed, with the number of models that are
-        compared: a model that is the only one of its family on its data tells nothing. Where
-        fewer than :data:`LEAST` are left there is no row.
+        compared: a model without the quantity, or the only one of its family on its data, tells
+        nothing. Where fewer than :data:`LEAST` are left there is no row.
 
     Raises:
         TableError: So few potential flows of a seed can be compared.
@@ -89,20 +91,20 @@ def residual_correlations(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for scope, (families, quantities) in SCOPES.items():
         chosen = frame[frame["family"].isin(families)]
-        for seed, group in chosen.groupby("seed", sort=True):
-            several = group.groupby(["source", "dataset", "family"])["model"].transform("size") > 1
-            compared = group[several]
+        for (seed, group), name in itertools.product(chosen.groupby("seed"), quantities):
+            known = group.dropna(subset=[QUANTITIES[name]])
+            several = known.groupby(["source", "dataset", "family"])["model"].transform("size") > 1
+            compared = known[several]
             if len(compared) < LEAST:
                 if scope == "potential flows":
                     raise TableError(
-                        f"seed {seed} has {len(compared)} potential flows on common data, "
-                        f"expected at least {LEAST}"
+                        f"seed {seed} has {len(compared)} potential flows on common data with "
+                        f"{name}, expected at least {LEAST}"
                     )
                 continue
-            for name in quantities:
-                value = _correlation(compared, QUANTITIES[name], ["source", "dataset", "family"])
-                row = {"models": scope, "quantity": name, "seed": seed, "correlation": value}
-                rows.append(row | {"compared": len(compared)})
+            value = _correlation(compared, QUANTITIES[name], ["source", "dataset", "family"])
+            row = {"models": scope, "quantity": name, "seed": seed, "correlation": value}
+            rows.append(row | {"compared": len(compared)})
     columns = ["models", "quantity", "seed", "correlation", "compared"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.artist import Artist
@@ -20,7 +22,7 @@ _FLOWS = (
 
 
 def optimality_figure(frame: pd.DataFrame) -> Figure:
-    """A panel a quantity for potential flows, one for score models (up to four); a point a model.
+    """A panel a quantity for potential flows, one for score models; a point a model.
 
     Args:
         frame: What :func:`mfglab.reporting.optimality.optimality_runs` returns.
@@ -39,7 +41,7 @@ def optimality_figure(frame: pd.DataFrame) -> Figure:
         _label(axis, "flows: HJB residual along test paths", label)
     last = axes[1, 1]
     scores = frame[frame["family"] == "score models"]
-    markers = dict(zip(sorted(set(scores["model"])), "ox+*", strict=False))
+    markers = dict(zip(sorted(set(scores["model"])), itertools.cycle("ox+*sdv^"), strict=False))
     for (dataset, model), group in scores.groupby(["dataset", "model"], sort=True):
         _scatter(last, group, "w2", colours[str(dataset)], markers[str(model)], str(dataset))
     kinds: list[Artist] = [Line2D([], [], ls="", marker=m, color="0.3") for m in markers.values()]
