@@ -76,7 +76,7 @@ def test_the_sweep_has_a_row_an_arm_and_its_seed_fixes_it():
         "iterations",
         "error",
         "residual",
-        "terminal",
+        "reference_gap",
     ]
     assert len(first) == 2 * 5 + 2
     assert np.isfinite(first[["error", "residual"]].to_numpy()).all()
@@ -175,6 +175,16 @@ def test_the_sample_factor_of_power_laws_is_exact():
     assert found["sample_factor"][0] == pytest.approx(4.0)
     assert found["slope"][0] == pytest.approx(-0.5)
     assert math.isnan(found["sample_factor"][1])  # the curve does not fall: no such number
+
+
+def test_a_seed_without_a_logarithm_is_kept_as_missing():
+    rows = [row for seed in (0, 1) for row in curve("sgm", seed, 2.0, -0.5)]
+    rows += [row for seed in (0, 1) for row in curve("hjb_sgm", seed, 1.0, -0.5)]
+    rows[-1]["score_error"] = -0.01  # so good that the excess is below zero by chance
+    found = sample_factors(pd.DataFrame(rows), metrics=("score_error",))
+    assert found["sample_factor"][0] == pytest.approx(4.0)
+    assert list(found["seed"]) == [0, 1]
+    assert math.isnan(found["sample_factor"][1])
 
 
 def test_without_a_metric_there_is_no_factor():

@@ -35,7 +35,7 @@ def build(law=None, **settings):
         ({"kind": "none"}, None),
         ({"kind": "residual", "weight": 0.5, "norm": "l1"}, HjbResidual(0.5, "l1")),
         ({"kind": "residual", "probes": 3}, HjbResidual(0.1, "squared", 3)),
-        ({"kind": "residual", "terminal": 0.5}, HjbResidual(0.1, terminal=0.5)),
+        ({"kind": "residual", "reference": 0.5}, HjbResidual(0.1, reference=0.5)),
         ({"kind": "score_pde", "weight": 2.0}, ScorePde(2.0)),
         ({"kind": "increment", "step": 0.2}, IncrementMismatch(0.1, 0.2)),
     ],

@@ -18,7 +18,7 @@ from mfglab.solvers.regularisers import (
     ScorePde,
     potential_and_gradient,
     psi_residual,
-    terminal_mismatch,
+    reference_mismatch,
 )
 from mfglab.solvers.score import ScoreModel
 from mfglab.solvers.score_network import ScoreDerivatives
@@ -175,19 +175,19 @@ class Normal(ScoreModel):
 
 
 @processes
-def test_the_terminal_part_is_the_score_error_at_the_horizon(process):
+def test_the_reference_part_is_the_distance_to_the_reference_score(process):
     model = make(Normal, process, regulariser=HjbResidual(1.0))
     points = noised(model, 64)
-    assert terminal_mismatch(model, points.z).abs().max() < 1e-12
+    assert reference_mismatch(model, points.z).abs().max() < 1e-12
     model.spread = 3.0
     end = torch.tensor(process.horizon, dtype=DOUBLE)
     scale, v = process.scale(end), process.variance(end)
     reference, V = (v + scale.square()).sqrt(), v + 3 * scale.square()
     # grad log of N(0, V) against that of the reference law, at points of the latter
     gap = v.sqrt() * (points.z / reference - reference * points.z / V)
-    torch.testing.assert_close(terminal_mismatch(model, points.z), gap)
+    torch.testing.assert_close(reference_mismatch(model, points.z), gap)
     parts = [
-        HjbResidual(1.0, norm, terminal=weight).penalty(model, points, [rng()]).pointwise
+        HjbResidual(1.0, norm, reference=weight).penalty(model, points, [rng()]).pointwise
         for norm in ("squared", "l1")
         for weight in (0.0, 2.0)
     ]
@@ -196,13 +196,13 @@ def test_the_terminal_part_is_the_score_error_at_the_horizon(process):
 
 
 @pytest.mark.parametrize("potential", [True, False])
-def test_the_quadratic_part_meets_the_terminal_condition(potential):
+def test_the_quadratic_part_meets_the_reference_law(potential):
     model = make(potential=potential)
     z = torch.randn(16, 2, dtype=DOUBLE, generator=rng(3))
-    assert terminal_mismatch(model, z).abs().max() > 1e-3
+    assert reference_mismatch(model, z).abs().max() > 1e-3
     torch.nn.init.zeros_(model.net[-1].weight)
     torch.nn.init.zeros_(model.net[-1].bias)
-    assert terminal_mismatch(model, z).abs().max() < 1e-12
+    assert reference_mismatch(model, z).abs().max() < 1e-12
 
 
 def products(model, step, n=500, chunks=40):
@@ -277,8 +277,8 @@ def shifted(parameters, directions, h):
 TAYLOR = {
     "residual": (HjbResidual(1.0), True),
     "residual_hutchinson": (HjbResidual(1.0, probes=1), True),
-    "residual_terminal": (HjbResidual(1.0, terminal=2.0), True),
-    "residual_terminal_l1": (HjbResidual(1.0, norm="l1", terminal=2.0), True),
+    "residual_reference": (HjbResidual(1.0, reference=2.0), True),
+    "residual_reference_l1": (HjbResidual(1.0, norm="l1", reference=2.0), True),
     "score_pde": (ScorePde(1.0), True),
     "score_pde_vector": (ScorePde(1.0, probes=1), False),
     "score_pde_l1": (ScorePde(1.0, norm="l1"), True),
@@ -385,7 +385,7 @@ def test_the_default_is_denoising_score_matching_and_nothing_else():
 
 @pytest.mark.parametrize(
     "regulariser",
-    [HjbResidual(0.5), HjbResidual(0.5, terminal=2.0), ScorePde(0.5), IncrementMismatch(0.5)],
+    [HjbResidual(0.5), HjbResidual(0.5, reference=2.0), ScorePde(0.5), IncrementMismatch(0.5)],
     ids=lambda r: r.name,
 )
 @pytest.mark.parametrize("objective", [Denoising(), Implicit()], ids=lambda o: o.name)

@@ -27,7 +27,7 @@ SOLVERS = {
     "implicit": SCORE | {"objective": {"kind": "implicit"}},
     "residual": SCORE | {"regulariser": {"kind": "residual", "weight": 0.5}},
     "probes": SCORE | {"regulariser": {"kind": "residual", "probes": 2}},
-    "terminal": SCORE | {"regulariser": {"kind": "residual", "terminal": 2.0}},
+    "reference": SCORE | {"regulariser": {"kind": "residual", "reference": 2.0}},
     "increment": SCORE | {"regulariser": {"kind": "increment"}},
     "score pde": SCORE | {"regulariser": {"kind": "score_pde", "weight": 0.1}},
     "kernels": {"kind": "wpo", "centres": 5},

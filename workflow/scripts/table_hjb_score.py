@@ -10,7 +10,7 @@ with stage(snakemake) as job:
         ("Iterations", "iterations", "{:.0f}"),
         ("Score error", "error", "{:.4f}"),
         ("Relative HJB residual", "residual", "{:.3f}"),
-        ("Score error at the horizon", "terminal", "{:.2e}"),
+        ("Distance to the reference score at the horizon", "reference_gap", "{:.1e}"),
     ]
     table = study_table(read_csv(job.input("runs")), by, columns)
     write_csv(table, job.output("table"), list(by.values()))

@@ -49,11 +49,11 @@ class ResidualConfig(Section):
     probes: int = Field(
         0, ge=0, description="Random directions for the Laplacian; 0 for the exact one."
     )
-    terminal: float = Field(
+    reference: float = Field(
         0.0,
         ge=0,
-        description="Weight of the terminal condition, the score of the reference law at the "
-        "horizon, over that of the residual.",
+        description="Weight, over that of the residual, of the distance to the score of the "
+        "reference law at the horizon.",
     )
 
 

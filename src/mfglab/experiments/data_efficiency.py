@@ -180,8 +180,9 @@ def sample_factors(
     For each law, seed, metric and baseline a line ``log error = a + b log N`` is fitted to both.
     At the geometric mean N of the sizes the baseline has the error e; ``sample_factor`` is that N
     over the size at which the line of the arm reaches e. It is the horizontal distance of the
-    curves, at equal error; a number is missing where the line of the arm does not fall. Where an
-    error is not positive (an excess likelihood may be below zero by chance) there is no row.
+    curves, at equal error. A number is missing where the line of the arm does not fall, and where
+    an error is not positive (an excess likelihood may be below zero by chance): to leave such a
+    seed out would choose among seeds. Errors that are not defined have no row.
 
     Returns:
         One row a law, metric, arm, baseline and seed, with ``sample_factor`` and both slopes.
@@ -192,10 +193,11 @@ def sample_factors(
         for metric, arm, baseline in itertools.product(metrics, arms, baselines):
             if baseline not in curves or arm not in curves:
                 continue
-            theirs, ours = (_line(curves[name], metric) for name in (baseline, arm))
-            if theirs is None or ours is None:
+            if any(curves[name][metric].isna().all() for name in (baseline, arm)):
                 continue
-            (slope, level), (own_slope, own_level) = theirs, ours
+            (slope, level), (own_slope, own_level) = (
+                _line(curves[name], metric) for name in (baseline, arm)
+            )
             shift = (own_level - level) / own_slope if own_slope < 0 else np.nan
             row: dict[str, object] = {"law": law, "metric": metric, "arm": arm}
             row |= {"baseline": baseline, "seed": seed, "sample_factor": float(np.exp(shift))}
@@ -203,11 +205,11 @@ def sample_factors(
     return pd.DataFrame(rows)
 
 
-def _line(curve: pd.DataFrame, metric: str) -> tuple[float, float] | None:
-    """Slope of log error in log N, and the log error at the geometric mean of N."""
+def _line(curve: pd.DataFrame, metric: str) -> tuple[float, float]:
+    """Slope of log error in log N, and the log error at the geometric mean of N; NaN without."""
     errors = curve[metric].to_numpy(dtype=float)
-    if not (errors > 0).all():  # NaN included
-        return None
+    if not (errors > 0).all():
+        return math.nan, math.nan
     log_n = np.log(curve["n_train"].to_numpy(dtype=float))
     slope, intercept = np.polyfit(log_n - log_n.mean(), np.log(errors), 1)
     return float(slope), float(intercept)

@@ -50,7 +50,8 @@ class RunMetrics:
         w2_ode: The same for samples of the probability flow (score models).
         w2_sde_ode: W2 between samples of reverse SDE and probability flow (score models).
         reference_optimum: ``W2^2 / 2`` between test points and the reference law, the least kinetic
-            energy, where that law is the model's own (score models) and not N(0, I).
+            energy, where that law is the model's own (score models) and not N(0, I). Sampled, hence
+            too large; in high dimension much too large.
         mmd2: Unbiased squared MMD; may be negative.
         nll: Mean negative log-likelihood of test points, nats.
         inverse_error: Mean Euclidean distance of points to their reconstruction, at 8 steps for
@@ -65,7 +66,8 @@ class RunMetrics:
         monotonicity_violation: Fraction of pairs of trajectories that no optimal transport has.
         hjb_residual: Mean of ``int |HJB residual| dt`` (OT-Flow), or median over time of the
             relative residual (score potentials; see
-            :func:`~mfglab.experiments.residuals.residual_by_time`).
+            :func:`~mfglab.experiments.residuals.residual_by_time`), or ``int`` of the mean modulus
+            of the centred one ``dt`` (proximal flows).
         fp_residual: Relative residual of the continuity (Fokker-Planck) equation of the model's own
             velocity, left by the law of its trajectories at the default number of steps; see
             :func:`~mfglab.trajectories.diagnostics.continuity_residual`.
@@ -237,9 +239,8 @@ def _(solver: FlowSolver, n: int, generator: torch.Generator) -> Tensor:
 
 @reference_sample.register
 def _(solver: ScoreModel, n: int, generator: torch.Generator) -> Tensor:
-    variance = solver.process.variance(solver.process.horizon)
     z = torch.randn(n, solver.dim, generator=generator, dtype=torch.float64)
-    return z * torch.as_tensor(variance, dtype=torch.float64).sqrt()
+    return z * solver.start_std(z)
 
 
 @reference_sample.register

@@ -13,8 +13,8 @@ from mfglab.experiments.score_fits import (
     ScoreFit,
     fit_scores,
     median_residual,
+    reference_gap,
     score_error,
-    terminal_error,
 )
 from mfglab.games.densities import GaussianMixture
 from mfglab.solvers.regularisers import HjbResidual, IncrementMismatch, Regulariser, ScorePde
@@ -51,8 +51,8 @@ def regulariser(form: str, weight: float) -> Regulariser:
     match form:
         case "residual":
             return HjbResidual(weight)
-        case "residual_terminal":
-            return HjbResidual(weight, terminal=1.0)
+        case "residual_reference":
+            return HjbResidual(weight, reference=1.0)
         case "increment":
             return IncrementMismatch(weight)
         case "score_pde":
@@ -112,7 +112,7 @@ def run_hjb_score(config: HjbScoreConfig, seeds: Sequence[int]) -> list[Row]:
                     "iterations": arm.how.iterations,
                     "error": score_error(model, law, config.test_points, test),
                     "residual": median_residual(model, law, _RESIDUAL_POINTS, test),
-                    "terminal": terminal_error(model, config.test_points, test),
+                    "reference_gap": reference_gap(model, config.test_points, test),
                 }
             )
     return rows

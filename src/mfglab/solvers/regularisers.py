@@ -49,7 +49,7 @@ class Penalty:
 
 
 class Regulariser(ABC):
-    """A penalty that vanishes at the exact score; a mean over points, each looked at by itself.
+    """A penalty of an equation of the exact score; a mean over points, each looked at by itself.
 
     Attributes:
         name: Name of the term in training histories.
@@ -83,21 +83,23 @@ class HjbResidual(Regulariser):
     the mean estimated over all of training instead of over one batch, whose points all have times
     of their own.
 
-    The terminal part is the condition of the equation at the horizon, ``psi = log rho_ref`` up to a
-    number: ``E v |grad psi - grad log rho_ref|^2 / d`` at as many points of the reference law. The
-    condition at the other end, ``psi = log pi``, is what score matching is for.
+    The reference part asks at the horizon for ``psi = log rho_ref`` up to a number, with the law
+    that the reverse process starts from: ``E v |grad psi - grad log rho_ref|^2 / d``, or
+    ``E v^(1/2) |grad psi - grad log rho_ref|``, at as many points of that law. It is no condition
+    of the equation, whose own is ``psi = log pi`` at s = 0, where score matching stands for it: the
+    exact score meets it only as the horizon tends to infinity.
 
     Args:
         weight: Factor in the training loss.
         norm: Squared, or modulus as in OT-Flow.
         probes: Random directions for the Laplacian; 0 for the exact one.
-        terminal: Weight of the terminal part over that of the residual; 0 leaves it out.
+        reference: Weight of the reference part over that of the residual; 0 leaves it out.
     """
 
     weight: float
     norm: Norm = "squared"
     probes: int = 0
-    terminal: float = 0.0
+    reference: float = 0.0
     name: ClassVar[str] = "hjb"
 
     def penalty(
@@ -110,11 +112,11 @@ class HjbResidual(Regulariser):
         v = points.std[:, 0].square()
         scaled = v * psi_residual(model.process, points.s, points.y, D)
         size = scaled.square() if self.norm == "squared" else scaled.abs()
-        if self.terminal:
+        if self.reference:
             # The noise of the points, so that nothing else is drawn.
-            gap = terminal_mismatch(model, points.z)
+            gap = reference_mismatch(model, points.z)
             ends = gap.square().mean(1) if self.norm == "squared" else gap.norm(dim=1)
-            size = torch.add(size, ends, alpha=self.terminal)
+            size = torch.add(size, ends, alpha=self.reference)
         return Penalty(size, D.gradient, D.laplacian)
 
 
@@ -226,7 +228,7 @@ class IncrementMismatch(Regulariser):
         return self.step * points.std[:, 0].square() / process.diffusion(points.s).square()
 
 
-def terminal_mismatch(model: ScoreNetwork, z: Tensor) -> Tensor:
+def reference_mismatch(model: ScoreNetwork, z: Tensor) -> Tensor:
     """``sqrt(v) (score - grad log rho_ref)`` at the horizon, where the reverse process starts.
 
     Args:
@@ -237,7 +239,7 @@ def terminal_mismatch(model: ScoreNetwork, z: Tensor) -> Tensor:
         Shape (n, d).
     """
     s = torch.full_like(z[:, 0], model.process.horizon)
-    std = model.reference_std(z)
+    std = model.start_std(z)
     v = model.process.variance(s)[:, None]
     return v.sqrt() * (model.score(s, std * z) + z / std)
 

@@ -200,7 +200,7 @@ class ScoreModel(ScoreNetwork):
 
     def generate(self, z: Tensor, steps: int | None = None) -> Trajectory:
         """Path of the probability flow from standard normal noise ``z`` (n, d) to the data."""
-        start = z * self.reference_std(z)
+        start = z * self.start_std(z)
         return self._flow(start, False, steps, with_divergence=False, keep_path=True)
 
     def reverse_grid(self, steps: int) -> Tensor:
@@ -211,7 +211,7 @@ class ScoreModel(ScoreNetwork):
     def _reference(self, n: int, generator: torch.Generator) -> Tensor:
         parameter = next(self.parameters())
         z = torch.randn(n, self.dim, generator=generator).to(parameter)
-        return z * self.reference_std(parameter)
+        return z * self.start_std(parameter)
 
     # -- probability flow --------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class ScoreModel(ScoreNetwork):
         """Instantaneous change of variables along the probability flow; exact divergence."""
         run = self._flow(x, True, steps, with_divergence=True)
         assert run.costs is not None
-        std = self.reference_std(x)
+        std = self.start_std(x)
         log_norm = self.dim * (std.log() + 0.5 * math.log(2 * math.pi))
         return -0.5 * (run.x / std).square().sum(-1) - log_norm + run.costs[:, 0]
 

@@ -264,8 +264,11 @@ class ScoreNetwork(PointwiseSolver):
             snr_rate=-0.5 * sigma2 / noise,
         )
 
-    def reference_std(self, like: Tensor) -> Tensor:
-        """Deviation of the reference law: that of noised data of unit variance at the horizon."""
+    def start_std(self, like: Tensor) -> Tensor:
+        """Deviation of the law that the reverse process starts from.
+
+        That of data of unit variance, noised until the horizon, and not that of the noise alone.
+        """
         V, _ = self._spread(torch.as_tensor(self.process.horizon).to(like))
         return V.sqrt()
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from mfglab.config.base import Section
 
-Form = Literal["residual", "residual_terminal", "increment", "score_pde"]
+Form = Literal["residual", "residual_reference", "increment", "score_pde"]
 
 
 class HjbScoreConfig(Section):
@@ -26,10 +26,10 @@ class HjbScoreConfig(Section):
         [100, 20_000], min_length=1, description="Numbers of training points."
     )
     weights: dict[Form, list[Annotated[float, Field(gt=0)]]] = Field(
-        {"residual": [1.0], "residual_terminal": [1.0], "increment": [1.0]},
+        {"residual": [1.0], "residual_reference": [1.0], "increment": [1.0]},
         min_length=1,
         description="Weights by form of the regulariser: squared HJB residual, the same with the "
-        "terminal condition, Ito increments, equation of the score.",
+        "reference law at the horizon, Ito increments, equation of the score.",
     )
     equal_time: list[Form] = Field(
         ["residual"], description="Forms whose training time a plain model also gets."

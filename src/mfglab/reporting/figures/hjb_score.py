@@ -12,7 +12,7 @@ from mfglab.reporting.intervals import ratio_interval
 
 FORMS = {
     "residual": "HJB residual",
-    "residual_terminal": "HJB residual, terminal condition",
+    "residual_reference": "HJB residual, reference law",
     "increment": "Ito increments",
     "score_pde": "equation of the score",
 }
