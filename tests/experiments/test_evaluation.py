@@ -15,8 +15,13 @@ from mfglab.experiments.evaluate import (
 )
 from mfglab.experiments.fields import GRID, PATHS, figure_arrays
 from mfglab.experiments.floor import measure_floor, targets, transport_size
-from mfglab.experiments.residuals import relative_hjb_residual, residual_rows
+from mfglab.experiments.residuals import (
+    kernel_derivatives,
+    relative_hjb_residual,
+    residual_rows,
+)
 from mfglab.games.closed_forms.score_game import noised_log_density
+from mfglab.games.dynamics import HeatFlow
 from mfglab.games.optimality import value_and_derivatives
 from mfglab.solvers.factory import build_solver
 from mfglab.solvers.wpo import KernelScoreModel
@@ -114,6 +119,28 @@ def kernels(spread=2.0):
         for parameter in solver.parameters():
             parameter.zero_()
     return solver.double()
+
+
+def test_derivatives_of_a_kernel_model_are_those_of_its_noised_mixture():
+    solver, s, y = kernels(), torch.tensor(3.0).double(), torch.from_numpy(points(20) * 3)
+    found = kernel_derivatives(solver, s, y)
+    exact = noised_log_density(solver.kernels().gaussian_mixture(), solver.process)
+    expected = value_and_derivatives(exact, s, y)
+    for name in ("value", "time", "gradient", "laplacian"):
+        assert torch.allclose(getattr(found, name), getattr(expected, name), atol=1e-10), name
+
+
+def test_kernels_solve_the_equation_of_their_own_noising_alone(monkeypatch):
+    solver = kernels()
+    rows = residual_rows(solver, points() * 2, SMALL, 0)
+    assert [row["s"] for row in rows] == sorted(row["s"] for row in rows)
+    assert solver.s_min < rows[0]["s"] < rows[-1]["s"] < 50
+    assert 0 < max(row["relative_residual"] for row in rows) < 1e-10
+    assert own_metrics(solver, points(), SMALL, 0, points())["hjb_residual"] < 1e-10
+    # Noise that grows faster than the equation says: the residual is of order one.
+    monkeypatch.setattr(HeatFlow, "diffusion", lambda process, s: 1.5 + 0 * s)
+    rows = residual_rows(solver, points() * 2, SMALL, 0)
+    assert min(row["relative_residual"] for row in rows) > 0.1
 
 
 def test_reference_laws_are_those_at_the_end_of_the_trajectories():

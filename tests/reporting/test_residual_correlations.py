@@ -101,6 +101,17 @@ def test_a_proximal_flow_has_nothing_to_be_compared_with():
     assert set(residual_correlations(frame)["compared"]) == {4}
 
 
+def test_kernels_have_a_residual_of_rounding_and_are_left_out():
+    flows = generative([0.1, 0.2, 0.3, 0.4], [0.9, 0.8, 0.7, 0.6])
+    kernels = generative([1e-14, 2e-14], [0.9, 0.8], names="k")
+    runs = pd.concat([flows, kernels], ignore_index=True)
+    kinds = KINDS | {"k0": "wpo", "k1": "wpo"}
+    steps = step_table(runs)
+    frame = optimality_runs(runs, steps, ablation(1), kinds)
+    without = optimality_runs(flows, steps[steps["model"].str.startswith("m")], ablation(1), KINDS)
+    pd.testing.assert_frame_equal(frame, without)
+
+
 def test_too_few_flows_are_no_correlation():
     runs = generative([0.1, 0.2], [0.9, 0.8], seeds=(3,))
     frame = optimality_runs(runs, step_table(runs), ablation(1), KINDS)
@@ -110,7 +121,7 @@ def test_too_few_flows_are_no_correlation():
 
 def test_a_residual_of_an_unknown_solver_is_an_error():
     runs = generative([0.1], [0.9], names="other")
-    with pytest.raises(TableError, match=r"'other0' has a residual, .* proximal, got None"):
+    with pytest.raises(TableError, match=r"'other0' has a residual, .* wpo, got None"):
         optimality_runs(runs, step_table(runs), ablation(1), KINDS)
 
 

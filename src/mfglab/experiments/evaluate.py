@@ -65,7 +65,7 @@ class RunMetrics:
         speed_variation: Mean relative deviation of the speed along a trajectory (flows).
         monotonicity_violation: Fraction of pairs of trajectories that no optimal transport has.
         hjb_residual: Mean of ``int |HJB residual| dt`` (OT-Flow), or median over time of the
-            relative residual (score potentials; see
+            relative residual (score potentials, of kernels rounding alone; see
             :func:`~mfglab.experiments.residuals.residual_by_time`), or ``int`` of the mean modulus
             of the centred one ``dt`` (proximal flows).
         fp_residual: Relative residual of the continuity (Fokker-Planck) equation of the model's own
@@ -347,18 +347,18 @@ def _(
         "evaluations": solver.steps,
         **noising_metrics(solver, test, config, seed),
     }
-    rows = residual_rows(solver, test, config, seed)
-    if rows:
-        metrics["hjb_residual"] = float(np.median([row["relative_residual"] for row in rows]))
-    return metrics
+    return metrics | _median_residual(solver, test, config, seed)
 
 
 @own_metrics.register
 def _(
     solver: KernelScoreModel, test: Points, config: EvaluationConfig, seed: int, samples: Points
 ) -> dict[str, float]:
-    # the mixture is sampled directly
-    return {"evaluations": 0.0, **noising_metrics(solver, test, config, seed)}
+    return {
+        "evaluations": 0.0,  # the mixture is sampled directly
+        **noising_metrics(solver, test, config, seed),
+        **_median_residual(solver, test, config, seed),
+    }
 
 
 @own_metrics.register
@@ -370,6 +370,15 @@ def _(
     samples: Points,
 ) -> dict[str, float]:
     return {"evaluations": solver.steps, **noising_metrics(solver, test, config, seed)}
+
+
+def _median_residual(
+    solver: Solver, test: Points, config: EvaluationConfig, seed: int
+) -> dict[str, float]:
+    rows = residual_rows(solver, test, config, seed)
+    if not rows:
+        return {}
+    return {"hjb_residual": float(np.median([row["relative_residual"] for row in rows]))}
 
 
 def _inverse_settings(solver: Solver, test: Points, config: EvaluationConfig) -> tuple[Tensor, int]:
