@@ -11,9 +11,11 @@ import pytest
 
 from mfglab.__main__ import main
 from mfglab.cli import audit as audit_command
-from mfglab.files import sha256_file
+from mfglab.files import sha256_file, write_text
+from mfglab.reporting import reference as reference_module
 from mfglab.reporting.code_digest import code_digest
 from mfglab.reporting.job import Job
+from mfglab.reporting.joined import evaluated
 from mfglab.reporting.provenance import read_record, write_record
 from mfglab.reporting.readme import BEGIN, END
 from mfglab.reporting.reference import (
@@ -285,6 +287,100 @@ def test_an_update_keeps_what_was_not_run(finished):
     # Updated again, the runs before stay in the list as long as a file of theirs does.
     make_reference(RESULTS, TARGET, CONFIG, update=True)
     assert json.loads((TARGET / "provenance.json").read_text()) == after
+
+
+@pytest.fixture
+def joining(finished, monkeypatch):
+    """A reference whose table takes a row of each pair of model and data that is evaluated."""
+    name = "tables/runs.csv"
+
+    def join(results, older, config, target):
+        models = [folder.parent.name for folder in evaluated(results)]
+        lines = (older / name).read_text().splitlines()
+        kept = [line for line in lines if line.split(",")[0] not in models]
+        write_text(target / name, "\n".join([*kept, *(f"{model},0.9" for model in models)]) + "\n")
+        return {name: target / name}
+
+    def sources(results):
+        return [folder / "metrics.csv" for folder in evaluated(results)]
+
+    monkeypatch.setattr(reference_module, "JOINED", {name: None})
+    monkeypatch.setattr(reference_module, "join_models", join)
+    monkeypatch.setattr(reference_module, "sources_of_rows", sources)
+    shutil.rmtree(RESULTS)
+    Path("sources/runs.csv").write_text("seed,seconds\n0,0.5\n1,0.6\n2,0.7\n")
+    run_job(table())
+    run_job(figure())
+    make_reference(RESULTS, TARGET, CONFIG, partial=True)
+    shutil.rmtree(RESULTS)
+    return evaluation
+
+
+def evaluation(model):
+    """Run the evaluation of one model alone, and update the reference with it."""
+    Path("sources/metrics.csv").write_text(f"evaluation of {model}\n")
+    one = job("evaluate", [f"evaluations/{model}/moons/metrics.csv"], {}, {})
+    Path(one.script).write_text(SCRIPT)
+    run_job(one)
+    make_reference(RESULTS, TARGET, CONFIG, update=True)
+    return json.loads((TARGET / "provenance.json").read_text())
+
+
+def test_rows_of_an_evaluated_model_enter_the_older_table(joining):
+    before = json.loads((TARGET / "provenance.json").read_text())
+    summary = joining("a")
+    assert (TARGET / "tables/runs.csv").read_text().splitlines()[1:] == [
+        "0,0.5",
+        "1,0.6",
+        "2,0.7",
+        "a,0.9",
+    ]
+    assert (TARGET / "ledger.csv").read_text().splitlines()[1].startswith("fast,reproduced,0.675")
+    path = "results/default/evaluations/a/moons/metrics.csv"
+    origin = summary["files"]["tables/runs.csv"]
+    assert origin == {
+        "joined": {path: sha256_file(path)},
+        "sha256": sha256_file(TARGET / "tables/runs.csv"),
+    }
+    (earlier,) = summary["earlier"]
+    assert earlier["base"] == {"tables/runs.csv": before["files"]["tables/runs.csv"]}
+    assert "tables/runs.csv" not in earlier["files"]
+    # The same again changes nothing: the rows of the first time are no base of the second.
+    make_reference(RESULTS, TARGET, CONFIG, update=True)
+    assert json.loads((TARGET / "provenance.json").read_text()) == summary
+
+
+def test_rows_of_several_updates_are_all_in_the_summary(joining):
+    first = joining("a")
+    shutil.rmtree(RESULTS)
+    second = joining("b")
+    assert "a,0.9" in (TARGET / "tables/runs.csv").read_text()
+    newer, oldest = second["earlier"]
+    assert newer["files"] == {}
+    assert newer["base"] == {"tables/runs.csv": first["files"]["tables/runs.csv"]}
+    assert oldest == first["earlier"][0]
+
+
+def test_a_table_made_anew_has_no_base(joining):
+    joining("a")
+    shutil.rmtree(RESULTS)
+    run_job(table())
+    run_job(figure())
+    make_reference(RESULTS, TARGET, CONFIG, update=True)
+    summary = json.loads((TARGET / "provenance.json").read_text())
+    assert "joined" not in summary["files"]["tables/runs.csv"]
+    assert all("base" not in earlier for earlier in summary["earlier"])
+    assert (TARGET / "tables/runs.csv").read_text().endswith("2,0.7\n")
+
+
+def test_rows_without_a_record_are_refused(joining):
+    joining("a")
+    Path(f"{RESULTS}/evaluations/b/moons").mkdir(parents=True)
+    Path(f"{RESULTS}/evaluations/b/moons/metrics.csv").write_text("stray")
+    before = (TARGET / "provenance.json").read_bytes()
+    with pytest.raises(ReferenceRunError, match=r"evaluations/b/moons/metrics\.csv"):
+        make_reference(RESULTS, TARGET, CONFIG, update=True)
+    assert (TARGET / "provenance.json").read_bytes() == before
 
 
 def test_an_update_needs_a_reference_as_it_was_written(finished):

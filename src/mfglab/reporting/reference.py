@@ -14,6 +14,7 @@ from typing import Any
 from mfglab.files import relative_name, sha256_file, write_text
 from mfglab.reporting.audit import Status, audit
 from mfglab.reporting.claims import Claim, load_claims
+from mfglab.reporting.joined import JOINED, evaluated, join_models, sources_of_rows
 from mfglab.reporting.judge import Outcome, Verdict, judge
 from mfglab.reporting.ledger import write_ledger
 from mfglab.reporting.provenance import Record, canonical_json, read_record
@@ -74,7 +75,8 @@ def make_reference(
 
     ``destination`` is replaced as a whole, or not at all. The run must pass its audit.
     ``update`` takes what the run has not made from the older reference: a profile of many hours can
-    be run branch by branch. The summary then lists the runs of those files too.
+    be run branch by branch. The summary then lists the runs of those files too. If it has evaluated
+    some models and not made the tables of all, the rows of these enter the older tables.
 
     Args:
         results: Folder of a complete run, such as ``results/default``.
@@ -94,15 +96,22 @@ def make_reference(
         ReferenceRunError: A file is missing or too large, the audit finds something, or the stages
             ran with different versions of a package; or there is no reference to update, or one
             that was changed by hand.
+        TableError: Rows do not fit into the older table.
     """
     _require_audit(results, config)
     partial = partial or update
     copies = collect(results, largest, partial=partial)
     if update:
         copies = [copy for copy in copies if copy.name not in _JUDGED]
-    summary = summarise(_records(results), copies)
+    records = _records(results)
+    summary = summarise(records, copies)
+    rows: dict[str, str] = {}
     if update:
-        older, summary["earlier"] = keep_older(destination, {copy.name for copy in copies})
+        made = {copy.name for copy in copies}
+        if evaluated(results) and JOINED.keys().isdisjoint(made):
+            rows = _rows_of(results, records)
+        joined = dict.fromkeys(JOINED if rows else (), frozenset(rows))
+        older, summary["earlier"] = keep_older(destination, made, joined)
         copies += older
     temporary = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     try:
@@ -111,6 +120,10 @@ def make_reference(
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(copy.source, target)
         names = [copy.name for copy in copies]
+        if rows:
+            for name, path in join_models(results, destination, config, temporary).items():
+                summary["files"][name] = {"joined": rows, "sha256": sha256_file(path)}
+                names.append(name)
         if partial and _LEDGER not in names:
             names += _judge_partly(load_claims(CLAIMS), temporary, config["profile"])
         write_text(temporary / SUMMARY, canonical_json(summary))
@@ -123,6 +136,8 @@ def make_reference(
 def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> list[Copy]:
     """What is kept of a run, sorted by name; of a partial one what there is.
 
+    Where models were evaluated and nothing else was run, there may be nothing.
+
     Raises:
         ReferenceRunError: A file is missing or larger than ``largest`` bytes.
     """
@@ -133,7 +148,7 @@ def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> 
     }
     for folder, pattern in _MANY.items():
         found = {(Path(folder) / path.name).as_posix(): path for path in results.glob(pattern)}
-        if not found:
+        if not found and not (partial and evaluated(results)):
             raise ReferenceRunError(f"{results} has no {pattern}: is the run complete?")
         sources |= found
     for source in sources.values():
@@ -147,11 +162,19 @@ def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> 
     return [Copy(name, path, sha256_file(path)) for name, path in sorted(sources.items())]
 
 
-def keep_older(destination: Path, made: Set[str]) -> tuple[list[Copy], list[dict[str, Any]]]:
+def keep_older(
+    destination: Path, made: Set[str], joined: Mapping[str, Set[str]] | None = None
+) -> tuple[list[Copy], list[dict[str, Any]]]:
     """What an older reference has beside the files ``made`` and its ledger.
 
+    Args:
+        destination: The older reference.
+        made: Names of files that the newer run has made.
+        joined: Names of tables that rows of the newer run enter, to the files these are from.
+
     Returns:
-        The files, and the summaries of the runs that they are from, of those files alone.
+        The files, and the summaries of the runs that they are from, of those files alone. A summary
+        has the tables whose other rows it made under ``base``.
 
     Raises:
         ReferenceRunError: There is no reference, or a file is not the one of its summary.
@@ -159,6 +182,7 @@ def keep_older(destination: Path, made: Set[str]) -> tuple[list[Copy], list[dict
     path = destination / SUMMARY
     if not path.is_file():
         raise ReferenceRunError(f"{path} does not exist: there is no reference to update")
+    joined = joined or {}
     newest = json.loads(path.read_text())
     copies, summaries = [], []
     for summary in (newest, *newest.pop("earlier", [])):
@@ -171,9 +195,16 @@ def keep_older(destination: Path, made: Set[str]) -> tuple[list[Copy], list[dict
             source = destination / name
             if not source.is_file() or sha256_file(source) != origin["sha256"]:
                 raise ReferenceRunError(f"{source} is not the file that {path} describes")
-            copies.append(Copy(name, source, origin["sha256"]))
-        if files:
-            summaries.append(summary | {"files": files})
+            if name not in joined:
+                copies.append(Copy(name, source, origin["sha256"]))
+        base = {
+            name: origin
+            for name, origin in (summary.pop("base", {}) | files).items()
+            if name not in made and _has_rows(name, origin, files, joined)
+        }
+        files = {name: origin for name, origin in files.items() if name not in joined}
+        if files or base:
+            summaries.append(summary | {"files": files} | ({"base": base} if base else {}))
     return copies, summaries
 
 
@@ -229,6 +260,28 @@ def _judge_partly(claims: Sequence[Claim], folder: Path, profile: str) -> list[s
     write_ledger(claims, verdicts, folder / _LEDGER, folder / _LEDGER_TEXT)
     draw_verdicts(claims, verdicts, folder / _LEDGER_FIGURE)
     return [*_JUDGED]
+
+
+def _has_rows(
+    name: str,
+    origin: Mapping[str, Any],
+    files: Mapping[str, Any],
+    joined: Mapping[str, Set[str]],
+) -> bool:
+    """Whether a table of an older run is one whose rows are in a newer table."""
+    if name not in joined:
+        return name not in files  # it was already the base of another
+    return "joined" not in origin or not joined[name] >= origin["joined"].keys()
+
+
+def _rows_of(results: Path, records: Iterable[Record]) -> dict[str, str]:
+    """Files of a run whose rows enter older tables, to their sha256."""
+    known = {path: digest for record in records for path, digest in record.outputs.items()}
+    names = [relative_name(path) for path in sources_of_rows(results)]
+    for name in names:
+        if name not in known:
+            raise ReferenceRunError(f"no record lists {name}, from which rows are to be taken")
+    return {name: known[name] for name in names}
 
 
 def _require_audit(results: Path, config: Mapping[str, Any]) -> None:
