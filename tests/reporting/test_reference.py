@@ -338,10 +338,8 @@ def test_rows_of_an_evaluated_model_enter_the_older_table(joining):
     assert (TARGET / "ledger.csv").read_text().splitlines()[1].startswith("fast,reproduced,0.675")
     path = "results/default/evaluations/a/moons/metrics.csv"
     origin = summary["files"]["tables/runs.csv"]
-    assert origin == {
-        "joined": {path: sha256_file(path)},
-        "sha256": sha256_file(TARGET / "tables/runs.csv"),
-    }
+    assert origin == {"joined": True, "sha256": sha256_file(TARGET / "tables/runs.csv")}
+    assert summary["rows"] == {path: sha256_file(path)}
     (earlier,) = summary["earlier"]
     assert earlier["base"] == {"tables/runs.csv": before["files"]["tables/runs.csv"]}
     assert "tables/runs.csv" not in earlier["files"]
@@ -358,6 +356,7 @@ def test_rows_of_several_updates_are_all_in_the_summary(joining):
     newer, oldest = second["earlier"]
     assert newer["files"] == {}
     assert newer["base"] == {"tables/runs.csv": first["files"]["tables/runs.csv"]}
+    assert newer["rows"] == first["rows"] != second["rows"]
     assert oldest == first["earlier"][0]
 
 
@@ -369,7 +368,7 @@ def test_a_table_made_anew_has_no_base(joining):
     make_reference(RESULTS, TARGET, CONFIG, update=True)
     summary = json.loads((TARGET / "provenance.json").read_text())
     assert "joined" not in summary["files"]["tables/runs.csv"]
-    assert all("base" not in earlier for earlier in summary["earlier"])
+    assert not any({"base", "rows"} & set(earlier) for earlier in summary["earlier"])
     assert (TARGET / "tables/runs.csv").read_text().endswith("2,0.7\n")
 
 

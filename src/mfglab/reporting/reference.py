@@ -110,8 +110,8 @@ def make_reference(
         made = {copy.name for copy in copies}
         if evaluated(results) and JOINED.keys().isdisjoint(made):
             rows = _rows_of(results, records)
-        joined = dict.fromkeys(JOINED if rows else (), frozenset(rows))
-        older, summary["earlier"] = keep_older(destination, made, joined)
+        joined = set(JOINED) if rows else set()
+        older, summary["earlier"] = keep_older(destination, made, joined, set(rows))
         copies += older
     temporary = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     try:
@@ -121,8 +121,9 @@ def make_reference(
             shutil.copyfile(copy.source, target)
         names = [copy.name for copy in copies]
         if rows:
+            summary["rows"] = rows
             for name, path in join_models(results, destination, config, temporary).items():
-                summary["files"][name] = {"joined": rows, "sha256": sha256_file(path)}
+                summary["files"][name] = {"joined": True, "sha256": sha256_file(path)}
                 names.append(name)
         if partial and _LEDGER not in names:
             names += _judge_partly(load_claims(CLAIMS), temporary, config["profile"])
@@ -163,18 +164,23 @@ def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> 
 
 
 def keep_older(
-    destination: Path, made: Set[str], joined: Mapping[str, Set[str]] | None = None
+    destination: Path,
+    made: Set[str],
+    joined: Set[str] = frozenset(),
+    rows: Set[str] = frozenset(),
 ) -> tuple[list[Copy], list[dict[str, Any]]]:
     """What an older reference has beside the files ``made`` and its ledger.
 
     Args:
         destination: The older reference.
         made: Names of files that the newer run has made.
-        joined: Names of tables that rows of the newer run enter, to the files these are from.
+        joined: Names of tables that rows of the newer run enter.
+        rows: Files that these rows are from.
 
     Returns:
         The files, and the summaries of the runs that they are from, of those files alone. A summary
-        has the tables whose other rows it made under ``base``.
+        has under ``base`` the tables of which it made other rows, under ``rows`` the files that
+        rows of its own are from, where it did not make a table whole.
 
     Raises:
         ReferenceRunError: There is no reference, or a file is not the one of its summary.
@@ -182,7 +188,6 @@ def keep_older(
     path = destination / SUMMARY
     if not path.is_file():
         raise ReferenceRunError(f"{path} does not exist: there is no reference to update")
-    joined = joined or {}
     newest = json.loads(path.read_text())
     copies, summaries = [], []
     for summary in (newest, *newest.pop("earlier", [])):
@@ -197,13 +202,18 @@ def keep_older(
                 raise ReferenceRunError(f"{source} is not the file that {path} describes")
             if name not in joined:
                 copies.append(Copy(name, source, origin["sha256"]))
+        own = summary.get("rows", {}).keys()
         base = {
             name: origin
             for name, origin in (summary.pop("base", {}) | files).items()
-            if name not in made and _has_rows(name, origin, files, joined)
+            if name not in made
+            # A table of older rows that are all in newer ones is the base of nothing.
+            and (name not in files if name not in joined else "joined" not in origin or own - rows)
         }
         files = {name: origin for name, origin in files.items() if name not in joined}
         if files or base:
+            if not any("joined" in origin for origin in (files | base).values()):
+                summary.pop("rows", None)
             summaries.append(summary | {"files": files} | ({"base": base} if base else {}))
     return copies, summaries
 
@@ -260,18 +270,6 @@ def _judge_partly(claims: Sequence[Claim], folder: Path, profile: str) -> list[s
     write_ledger(claims, verdicts, folder / _LEDGER, folder / _LEDGER_TEXT)
     draw_verdicts(claims, verdicts, folder / _LEDGER_FIGURE)
     return [*_JUDGED]
-
-
-def _has_rows(
-    name: str,
-    origin: Mapping[str, Any],
-    files: Mapping[str, Any],
-    joined: Mapping[str, Set[str]],
-) -> bool:
-    """Whether a table of an older run is one whose rows are in a newer table."""
-    if name not in joined:
-        return name not in files  # it was already the base of another
-    return "joined" not in origin or not joined[name] >= origin["joined"].keys()
 
 
 def _rows_of(results: Path, records: Iterable[Record]) -> dict[str, str]:
