@@ -372,6 +372,15 @@ def test_a_table_made_anew_has_no_base(joining):
     assert (TARGET / "tables/runs.csv").read_text().endswith("2,0.7\n")
 
 
+def test_a_table_that_rows_made_large_is_refused(joining):
+    joining("a")
+    before = (TARGET / "provenance.json").read_bytes()
+    size = (TARGET / "tables/runs.csv").stat().st_size
+    with pytest.raises(ReferenceRunError, match=rf"runs\.csv has {size} bytes, more than the"):
+        make_reference(RESULTS, TARGET, CONFIG, size - 1, update=True)
+    assert (TARGET / "provenance.json").read_bytes() == before
+
+
 def test_rows_without_a_record_are_refused(joining):
     joining("a")
     Path(f"{RESULTS}/evaluations/b/moons").mkdir(parents=True)

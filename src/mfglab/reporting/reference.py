@@ -123,6 +123,7 @@ def make_reference(
         if rows:
             summary["rows"] = rows
             for name, path in join_models(results, destination, config, temporary).items():
+                _require_small(path, largest)
                 summary["files"][name] = {"joined": True, "sha256": sha256_file(path)}
                 names.append(name)
         if partial and _LEDGER not in names:
@@ -155,11 +156,7 @@ def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> 
     for source in sources.values():
         if not source.is_file():
             raise ReferenceRunError(f"{source} does not exist: is the run complete?")
-        if source.stat().st_size > largest:
-            raise ReferenceRunError(
-                f"{source} has {source.stat().st_size} bytes, more than the {largest} that a "
-                "reference file may have"
-            )
+        _require_small(source, largest)
     return [Copy(name, path, sha256_file(path)) for name, path in sorted(sources.items())]
 
 
@@ -203,13 +200,10 @@ def keep_older(
             if name not in joined:
                 copies.append(Copy(name, source, origin["sha256"]))
         own = summary.get("rows", {}).keys()
-        base = {
-            name: origin
-            for name, origin in (summary.pop("base", {}) | files).items()
-            if name not in made
-            # A table of older rows that are all in newer ones is the base of nothing.
-            and (name not in files if name not in joined else "joined" not in origin or own - rows)
-        }
+        base = {name: at for name, at in summary.pop("base", {}).items() if name not in made}
+        base |= {name: at for name, at in files.items() if name in joined}
+        if own <= rows:  # of rows that newer ones have replaced nothing is left
+            base = {name: at for name, at in base.items() if "joined" not in at}
         files = {name: origin for name, origin in files.items() if name not in joined}
         if files or base:
             if not any("joined" in origin for origin in (files | base).values()):
@@ -270,6 +264,13 @@ def _judge_partly(claims: Sequence[Claim], folder: Path, profile: str) -> list[s
     write_ledger(claims, verdicts, folder / _LEDGER, folder / _LEDGER_TEXT)
     draw_verdicts(claims, verdicts, folder / _LEDGER_FIGURE)
     return [*_JUDGED]
+
+
+def _require_small(path: Path, largest: int) -> None:
+    if (size := path.stat().st_size) > largest:
+        raise ReferenceRunError(
+            f"{path} has {size} bytes, more than the {largest} that a reference file may have"
+        )
 
 
 def _rows_of(results: Path, records: Iterable[Record]) -> dict[str, str]:
