@@ -7,13 +7,19 @@ import pytest
 
 from mfglab.config import DigitsStudyConfig
 from mfglab.datasets.embedded import load_digits
-from mfglab.experiments.digits import HALF, digit_study, samples_by_arm
+from mfglab.experiments.digits import HALF, control_samples, digit_study, drawn_samples
+
+CONFIG = DigitsStudyConfig.model_validate({"features": 32, "shown": 4})
+
+
+def judged():
+    splits = load_digits(0)
+    return digit_study(splits, CONFIG, control_samples(splits, CONFIG, [0]))
 
 
 @pytest.fixture(scope="module")
 def study():
-    config = DigitsStudyConfig.model_validate({"features": 32, "shown": 4})
-    return digit_study(load_digits(0), config, {}, [0])
+    return judged()
 
 
 @pytest.fixture(scope="module")
@@ -56,25 +62,33 @@ def test_pictures_are_raw_pixels_of_every_arm(study, rows):
 
 
 def test_the_same_seed_gives_the_same_rows(study):
-    config = DigitsStudyConfig.model_validate({"features": 32, "shown": 4})
-    again = digit_study(load_digits(0), config, {}, [0])
+    again = judged()
     assert again.rows == study.rows
     np.testing.assert_array_equal(again.arrays["samples"], study.arrays["samples"])
 
 
-def test_drawn_images_are_judged_once_each(rows):
+def test_drawn_images_are_judged_once_each():
     splits = load_digits(0)
-    config = DigitsStudyConfig.model_validate({"features": 32, "shown": 4})
     twice = np.concatenate([splits.train[:40], splits.train[:40]])
-    drawn = {"copies": {0: twice}, "as many": {0: splits.train[: len(splits.test) + 9]}}
-    found = list(samples_by_arm(splits, config, {}, [], drawn))
-    assert [(arm, seed, len(x)) for arm, seed, x in found] == [
-        ("copies", 0, 40),
-        ("as many", 0, len(splits.test)),
+    many = splits.train[: len(splits.test) + 9]
+    samples = [
+        *drawn_samples("copies", {0: twice}, splits),
+        *drawn_samples("many", {3: many}, splits),
     ]
-    np.testing.assert_array_equal(found[0][2], splits.train[:40])
-    study = digit_study(splits, config, {}, [0], drawn)
-    (copies,) = (row for row in study.rows if row["arm"] == "copies")
+    assert [(arm, seed, len(x)) for arm, seed, x in samples] == [
+        ("copies", 0, 40),
+        ("many", 3, len(splits.test)),
+    ]
+    np.testing.assert_array_equal(samples[0][2], splits.train[:40])
+    study = digit_study(splits, CONFIG, samples)
+    copies, _ = study.rows
     assert copies["neighbour_ratio"] == 0
     assert copies["precision"] > 0.75
-    assert list(study.arrays["arms"]) == [*(arm for arm in rows if arm != HALF), *drawn]
+    assert list(study.arrays["arms"]) == ["copies", "many"]
+
+
+def test_a_sample_is_judged_alike_whatever_is_judged_beside_it(study):
+    splits = load_digits(0)
+    alone = [x for x in control_samples(splits, CONFIG, [0]) if x[0] == "Gaussian"]
+    (row,) = digit_study(splits, CONFIG, alone).rows
+    assert row in study.rows

@@ -9,12 +9,21 @@ import pandas as pd
 import pytest
 
 from mfglab.reporting.csvio import TableError, write_csv
-from mfglab.reporting.joined import JOINED, join_models, rows_of, sources_of_rows
+from mfglab.reporting.joined import (
+    DIGITS,
+    EVALUATIONS,
+    JOINED,
+    join_models,
+    joinable,
+    rows_of,
+    sources_of_rows,
+)
 
 CONFIG = {
     "models": {"flow": {"title": "Flow"}, "score": {"title": "Score model"}},
     "datasets": {"moons": {"reference_nll": 1.0}, "rings": {}},
 }
+ALL = frozenset(EVALUATIONS)
 METRICS = ("w1", "w2", "w2_ode", "w2_sde_ode", "mmd2", "nll", "kinetic", "reference_optimum")
 
 
@@ -50,17 +59,17 @@ def older(tmp_path):
     evaluate(tmp_path / "first", "flow", "rings", 2.0)
     evaluate(tmp_path / "first", "score", "moons", 3.0)
     empty = tmp_path / "empty"
-    join_models(tmp_path / "first", headings(tmp_path / "first", empty), CONFIG, tmp_path / "older")
+    headings(tmp_path / "first", empty)
+    join_models(tmp_path / "first", empty, CONFIG, tmp_path / "older", ALL)
     return tmp_path / "older"
 
 
 def headings(results, folder):
     """Tables without rows and with the columns that those of ``results`` have."""
-    for name, frame in rows_of(results, CONFIG).items():
+    for name, frame in rows_of(results, CONFIG, ALL).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.head(0).to_csv(path, index=False, sep=JOINED[name].separator)
-    return folder
 
 
 def lines(path):
@@ -69,8 +78,8 @@ def lines(path):
 
 def test_rows_of_a_model_take_the_place_of_its_older_ones_alone(older, tmp_path):
     evaluate(tmp_path / "second", "flow", "moons", 7.0)
-    written = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new")
-    assert set(written) == set(JOINED)
+    written = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new", ALL)
+    assert set(written) == ALL
     for name, path in written.items():
         before, after = lines(older / name), lines(path)
         changed = {line for line in before if line not in after}
@@ -87,7 +96,7 @@ def test_rows_of_a_model_take_the_place_of_its_older_ones_alone(older, tmp_path)
 
 def test_a_new_pair_is_added_in_its_place(older, tmp_path):
     evaluate(tmp_path / "second", "score", "rings", 5.0)
-    written = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new")
+    written = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new", ALL)
     for name, path in written.items():
         before, after = lines(older / name), lines(path)
         assert [line for line in after if line in before] == before
@@ -108,15 +117,15 @@ def test_older_cells_keep_their_digits(older, tmp_path):
     row = "particles,moons,0,16,0.12345678901,1e-05,-0.000,0.50\n"
     path.write_text(path.read_text() + row)
     evaluate(tmp_path / "second", "flow", "moons", 7.0)
-    written = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new")
+    written = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new", ALL)
     assert row.strip() in lines(written["tables/steps_runs.csv"])
 
 
 def test_joined_twice_is_joined_once(older, tmp_path):
     evaluate(tmp_path / "second", "flow", "moons", 7.0)
-    once = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new")
-    again = join_models(tmp_path / "second", tmp_path / "new", CONFIG, tmp_path / "newer")
-    assert all(again[name].read_bytes() == once[name].read_bytes() for name in JOINED)
+    once = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new", ALL)
+    again = join_models(tmp_path / "second", tmp_path / "new", CONFIG, tmp_path / "newer", ALL)
+    assert all(again[name].read_bytes() == once[name].read_bytes() for name in ALL)
 
 
 def test_other_columns_are_refused_by_name(older, tmp_path):
@@ -124,19 +133,19 @@ def test_other_columns_are_refused_by_name(older, tmp_path):
     path.write_text(path.read_text().replace("inverse_error", "error", 1))
     evaluate(tmp_path / "second", "flow", "moons", 7.0)
     with pytest.raises(TableError, match=r"steps_runs\.csv .* columns error, inverse_error"):
-        join_models(tmp_path / "second", older, CONFIG, tmp_path / "new")
+        join_models(tmp_path / "second", older, CONFIG, tmp_path / "new", ALL)
 
 
 def test_a_table_that_is_missing_is_named(older, tmp_path):
     (older / "cost.tsv").unlink()
     evaluate(tmp_path / "second", "flow", "moons", 7.0)
     with pytest.raises(TableError, match=r"cost\.tsv does not exist: there are no rows"):
-        join_models(tmp_path / "second", older, CONFIG, tmp_path / "new")
+        join_models(tmp_path / "second", older, CONFIG, tmp_path / "new", ALL)
 
 
 def test_sources_are_the_files_that_rows_are_from(tmp_path):
     evaluate(tmp_path, "flow", "moons", 1.0, seeds=(3,))
-    found = [path.relative_to(tmp_path).as_posix() for path in sources_of_rows(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in sources_of_rows(tmp_path, ALL)]
     assert found == [
         "evaluations/flow/moons/metrics.csv",
         "evaluations/flow/moons/residuals.csv",
@@ -144,4 +153,47 @@ def test_sources_are_the_files_that_rows_are_from(tmp_path):
         "floors/moons.csv",
         "models/flow/moons/3/timing.json",
     ]
-    assert sources_of_rows(Path("no such folder")) == []
+    assert sources_of_rows(tmp_path, set()) == []
+    assert sources_of_rows(Path("no such folder"), set(JOINED)) == []
+
+
+DIGIT_METRICS = ("precision", "recall", "neighbour_ratio", "confidence", "classes")
+
+
+def judge_digits(results, model, title, value, seeds=(0, 2, 10)):
+    """What the workflow leaves of the digits of one model."""
+    rows = [
+        {"arm": title, "seed": seed} | dict.fromkeys(DIGIT_METRICS, value + seed) for seed in seeds
+    ]
+    write_csv(pd.DataFrame(rows), results / "evaluations" / model / "digits" / "digits.csv")
+
+
+def test_digits_of_a_model_enter_their_own_tables_alone(tmp_path):
+    judge_digits(tmp_path / "first", "flow", "Flow", 1.0)
+    judge_digits(tmp_path / "first", "score", "Score model", 2.0)
+    older = tmp_path / "older"
+    for name, frame in rows_of(tmp_path / "first", CONFIG, set(DIGITS)).items():
+        write_csv(frame, older / name)
+    assert joinable(tmp_path / "second") == set()
+    judge_digits(tmp_path / "second", "rnode", "RNODE", 3.0)
+    judge_digits(tmp_path / "second", "score", "Score model", 4.0)
+    assert joinable(tmp_path / "second") == set(DIGITS)
+    assert joinable(tmp_path / "second", {"tables/digits.csv"}) == set()
+    names = [path.parts[-3] for path in sources_of_rows(tmp_path / "second", set(DIGITS))]
+    assert names == ["rnode", "score"]
+    written = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new", set(DIGITS))
+    assert set(written) == set(DIGITS)
+    runs = pd.read_csv(written["tables/digits_runs.csv"])
+    assert list(runs["arm"].unique()) == ["Flow", "RNODE", "Score model"]
+    assert list(runs["precision"]) == [1, 3, 11, 3, 5, 13, 4, 6, 14]
+    table = lines(written["tables/digits.csv"])
+    assert table[:2] == lines(older / "tables/digits.csv")[:2]
+    assert [line.split(",")[0] for line in table] == ["Sample", "Flow", "RNODE", "Score model"]
+
+
+def test_evaluations_and_digits_are_joined_apart(tmp_path):
+    evaluate(tmp_path, "flow", "moons", 1.0)
+    assert joinable(tmp_path) == ALL
+    judge_digits(tmp_path, "flow", "Flow", 1.0)
+    assert joinable(tmp_path) == set(JOINED)
+    assert joinable(tmp_path, {"tables/generative.csv"}) == set(DIGITS)

@@ -15,7 +15,6 @@ from mfglab.files import sha256_file, write_text
 from mfglab.reporting import reference as reference_module
 from mfglab.reporting.code_digest import code_digest
 from mfglab.reporting.job import Job
-from mfglab.reporting.joined import evaluated
 from mfglab.reporting.provenance import read_record, write_record
 from mfglab.reporting.readme import BEGIN, END
 from mfglab.reporting.reference import (
@@ -294,17 +293,24 @@ def joining(finished, monkeypatch):
     """A reference whose table takes a row of each pair of model and data that is evaluated."""
     name = "tables/runs.csv"
 
-    def join(results, older, config, target):
-        models = [folder.parent.name for folder in evaluated(results)]
+    def found(results):
+        return sorted(results.glob("evaluations/*/*/metrics.csv"))
+
+    def join(results, older, config, target, names):
+        models = [path.parts[-3] for path in found(results)]
         lines = (older / name).read_text().splitlines()
         kept = [line for line in lines if line.split(",")[0] not in models]
         write_text(target / name, "\n".join([*kept, *(f"{model},0.9" for model in models)]) + "\n")
+        assert names == {name}
         return {name: target / name}
 
-    def sources(results):
-        return [folder / "metrics.csv" for folder in evaluated(results)]
+    def joinable(results, made=frozenset()):
+        return {name} - made if found(results) else set()
 
-    monkeypatch.setattr(reference_module, "JOINED", {name: None})
+    def sources(results, names):
+        return found(results) if names else []
+
+    monkeypatch.setattr(reference_module, "joinable", joinable)
     monkeypatch.setattr(reference_module, "join_models", join)
     monkeypatch.setattr(reference_module, "sources_of_rows", sources)
     shutil.rmtree(RESULTS)

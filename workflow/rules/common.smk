@@ -64,10 +64,14 @@ def digest(rule):
     return code_digest(*used_by(rule))
 
 
+def of_pairs(pattern, pairs):
+    """``pattern`` for each pair of model and data set."""
+    return [pattern.format(model=model, dataset=dataset) for model, dataset in pairs]
+
+
 def runs(pattern):
     """``pattern`` for every pair of model and data set."""
-    models, datasets = zip(*RUNS)
-    return expand(pattern, zip, model=models, dataset=datasets)
+    return of_pairs(pattern, RUNS)
 
 
 def each_seed(pattern):

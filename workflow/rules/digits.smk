@@ -1,18 +1,18 @@
-# Generated digits: features of a small classifier, nearest training images.
+# Generated digits: features of a small classifier, nearest training images. One job a model, and
+# one for samples of known verdict and of models that were not kept.
 DIGITS = [run for run in RUNS if SETTINGS.datasets[run[1]].kind == "digits"]
 
 
 rule study_digits:
     input:
         data=rules.prepare_dataset.output.data.format(dataset=DIGITS[0][1]),
-        weights=trained("weights", DIGITS),
         samples=(
             [rules.study_adversarial.output.samples]
             if DIGITS[0][1] in SETTINGS.studies.adversarial.datasets
             else []
         ),
     output:
-        runs=f"{RESULTS}/tables/digits_runs.csv",
+        runs=f"{RESULTS}/studies/digits.csv",
         arrays=f"{RESULTS}/studies/digits.npz",
         record=f"{RESULTS}/provenance/study_digits/all.json",
     log:
@@ -23,8 +23,7 @@ rule study_digits:
         "../../environment.yml"
     threads: 1
     params:
-        config=branches("studies.digits", "models", "seeds"),
-        models=[model for model, _ in DIGITS for _ in SEEDS],
+        config=branches("studies.digits", "seeds"),
         dataset=DIGITS[0][1],
         modules=used_by("study_digits"),
         code=digest("study_digits"),
@@ -32,10 +31,40 @@ rule study_digits:
         "../scripts/study_digits.py"
 
 
+rule judge_digits:
+    input:
+        data=rules.prepare_dataset.output.data,
+        weights=rules.train_model.output.weights,
+        meta=rules.train_model.output.meta,
+    output:
+        runs=f"{RESULTS}/evaluations/{RUN}/digits.csv",
+        arrays=f"{RESULTS}/evaluations/{RUN}/digits.npz",
+        record=f"{RESULTS}/provenance/judge_digits/{{model}}.{{dataset}}.json",
+    log:
+        f"{RESULTS}/logs/judge_digits/{{model}}.{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/judge_digits/{{model}}.{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset="|".join({dataset for _, dataset in DIGITS}),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        config=branches("studies.digits", "models.{model}.title"),
+        modules=used_by("judge_digits"),
+        code=digest("judge_digits"),
+    script:
+        "../scripts/judge_digits.py"
+
+
 rule table_digits:
     input:
-        runs=rules.study_digits.output.runs,
+        runs=[
+            rules.study_digits.output.runs,
+            *of_pairs(rules.judge_digits.output.runs, DIGITS),
+        ],
     output:
+        runs=f"{RESULTS}/tables/digits_runs.csv",
         table=report(
             f"{RESULTS}/tables/digits.csv",
             caption="../report/table_digits.rst",
@@ -60,7 +89,10 @@ rule table_digits:
 
 rule figure_digits:
     input:
-        arrays=rules.study_digits.output.arrays,
+        arrays=[
+            rules.study_digits.output.arrays,
+            *of_pairs(rules.judge_digits.output.arrays, DIGITS),
+        ],
     output:
         figure=report(
             f"{RESULTS}/figures/digits.png",
@@ -84,5 +116,5 @@ rule figure_digits:
         "../scripts/figure_digits.py"
 
 
-STUDY_TABLES += [rules.study_digits.output.runs, rules.table_digits.output.table]
+STUDY_TABLES += [rules.table_digits.output.runs, rules.table_digits.output.table]
 STUDY_FIGURES += [rules.figure_digits.output.figure]

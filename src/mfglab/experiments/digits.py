@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,8 @@ from mfglab.solvers.base import Solver
 from mfglab.training.seeds import stream
 
 Array = NDArray[np.float64]
-Trained = Mapping[str, Mapping[int, Solver]]
-"""Title of a model to seed to its trained solver."""
-Drawn = Mapping[str, Mapping[int, NDArray[np.floating[Any]]]]
-"""Title of a model to seed to images that it has drawn (n, d)."""
+Sample = tuple[str, int, Array]
+"""Title of the arm, seed, and images (n, d)."""
 
 #: Control for samples of fewer images.
 HALF = "half of the validation images"
@@ -114,36 +111,35 @@ def controls(
     }
 
 
-def samples_by_arm(
-    splits: Splits,
-    config: DigitsStudyConfig,
-    models: Trained,
-    seeds: list[int],
-    drawn: Drawn = MappingProxyType({}),
-) -> Iterator[tuple[str, int, Array]]:
-    """Arm, seed and sample: the controls, then every trained model.
-
-    Args:
-        splits: The digits.
-        config: Sizes.
-        models: The trained models.
-        seeds: Seeds of the run.
-        drawn: Samples of models that were not kept. Of these as many as there are test images
-            count; an image that was drawn twice, as particles are when they run out, counts once.
-    """
+def control_samples(
+    splits: Splits, config: DigitsStudyConfig, seeds: Sequence[int]
+) -> Iterator[Sample]:
+    """The :func:`controls` of every seed."""
     for seed in seeds:
         rng = np.random.default_rng([config.seed, seed])
         for arm, x in controls(splits, config, rng).items():
             yield arm, seed, x
-    for arm, members in models.items():
-        for seed, solver in members.items():
-            with torch.no_grad():
-                samples = solver.double().sample(len(splits.test), stream("digits", seed))
-            yield arm, seed, samples.numpy()
-    for arm, by_seed in drawn.items():
-        for seed, images in by_seed.items():
-            _, first = np.unique(images, axis=0, return_index=True)
-            yield arm, seed, _points(images[np.sort(first)][: len(splits.test)])
+
+
+def model_samples(title: str, solvers: Mapping[int, Solver], splits: Splits) -> Iterator[Sample]:
+    """As many images of each trained solver, given by its seed, as there are test images."""
+    for seed, solver in solvers.items():
+        with torch.no_grad():
+            x = solver.double().sample(len(splits.test), stream("digits", seed))
+        yield title, seed, x.numpy()
+
+
+def drawn_samples(
+    title: str, images: Mapping[int, NDArray[np.floating[Any]]], splits: Splits
+) -> Iterator[Sample]:
+    """Images (n, d) by seed that a model which was not kept has drawn.
+
+    As many as there are test images count. One that was drawn twice, as particles are when they
+    run out, counts once.
+    """
+    for seed, x in images.items():
+        _, first = np.unique(x, axis=0, return_index=True)
+        yield title, seed, _points(x[np.sort(first)][: len(splits.test)])
 
 
 @dataclass(frozen=True)
@@ -159,18 +155,21 @@ class DigitStudy:
     arrays: dict[str, NDArray[np.generic]]
 
 
-def digit_study(
-    splits: Splits,
-    config: DigitsStudyConfig,
-    models: Trained,
-    seeds: list[int],
-    drawn: Drawn = MappingProxyType({}),
-) -> DigitStudy:
-    """Judge controls and models; see :func:`samples_by_arm` for the arguments."""
+def digit_study(splits: Splits, config: DigitsStudyConfig, samples: Iterable[Sample]) -> DigitStudy:
+    """Judge samples of digits.
+
+    The classifier is trained here: from the same digits and seed it is the same one every time,
+    and that takes less time than a stage of its own would take to start.
+
+    Args:
+        splits: The digits.
+        config: Sizes.
+        samples: At least one, in the order of the pictures.
+    """
     net = FeatureNet(splits, config.features, config.seed)
     rows: list[dict[str, float | str]] = []
     pictures: dict[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {}
-    for arm, seed, x in samples_by_arm(splits, config, models, seeds, drawn):
+    for arm, seed, x in samples:
         metrics = asdict(judge_digits(x, splits, net, config.neighbours))
         rows.append({"arm": arm, "seed": seed, **metrics, "accuracy": net.accuracy})
         if arm not in pictures and arm != HALF:  # the first images of another arm

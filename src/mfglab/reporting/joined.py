@@ -1,4 +1,4 @@
-"""Tables of all generative models of which a run has evaluated a few.
+"""Tables of all generative models, when a run has evaluated a few of them.
 
 A profile of many hours need not be run again for one model. The rows of what a run has evaluated
 take the place of those of the same model and data set in the tables of an older reference; all
@@ -7,7 +7,7 @@ others stay as they are, to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -15,13 +15,14 @@ from typing import Any
 
 import pandas as pd
 
-from mfglab.config import ADVERSARIAL_TITLES
 from mfglab.files import write_text
 from mfglab.reporting.cost import cost_table
 from mfglab.reporting.csvio import FLOAT_FORMAT, TableError
+from mfglab.reporting.settings import model_titles, reference_likelihoods
 from mfglab.reporting.tables import (
     RUN_KEYS,
     concatenate,
+    digits_table,
     readable_table,
     run_table,
     step_table,
@@ -34,15 +35,15 @@ _NUMBERS = ("seed", "steps", "s")
 
 @dataclass(frozen=True)
 class _Table:
-    # One table of the reference: its columns that name a run, those it is sorted by, separator.
-    pair: tuple[str, str]
+    # One table of the reference: columns that name a model on a data set, columns of the order.
+    run: tuple[str, ...]
     order: tuple[str, ...]
     separator: str = ","
     float_format: str = FLOAT_FORMAT
 
 
-#: Name in the reference folder to how it is put together.
-JOINED = {
+#: Tables of evaluations: name in the reference folder to how each is put together.
+EVALUATIONS = {
     "tables/generative_runs.csv": _Table(("model", "dataset"), RUN_KEYS),
     "tables/generative_summary.csv": _Table(("model", "dataset"), ("model", "dataset", "metric")),
     "tables/generative.csv": _Table(("Model", "Data"), ("Data", "Model")),
@@ -50,31 +51,50 @@ JOINED = {
     "tables/score_residuals.csv": _Table(("model", "dataset"), (*RUN_KEYS, "s")),
     "cost.tsv": _Table(("model", "dataset"), ("model", "dataset"), "\t", "%.4g"),
 }
+#: The same of generated digits, whose rows have the title of their model.
+DIGITS = {
+    "tables/digits_runs.csv": _Table(("arm",), ("arm", "seed")),
+    "tables/digits.csv": _Table(("Sample",), ("Sample",)),
+}
+JOINED = EVALUATIONS | DIGITS
 
 
-def evaluated(results: Path) -> list[Path]:
-    """Folders of the pairs of model and data set that a run has evaluated, sorted."""
-    return sorted(path.parent for path in results.glob("evaluations/*/*/metrics.csv"))
-
-
-def sources_of_rows(results: Path) -> list[Path]:
-    """Files of a run that :func:`join_models` takes its rows from."""
-    folders = evaluated(results)
-    tables = ("metrics.csv", "steps.csv", "residuals.csv")
-    files = [folder / name for folder in folders for name in tables]
-    return sorted([*files, *_floors(results, folders), *_timings(results, folders)])
-
-
-def join_models(
-    results: Path, older: Path, config: Mapping[str, Any], target: Path
-) -> dict[str, Path]:
-    """Write the tables of ``older`` with the rows of what ``results`` has evaluated.
+def joinable(results: Path, made: Set[str] = frozenset()) -> set[str]:
+    """Names of the tables that rows of a run can enter.
 
     Args:
         results: Folder of a run, such as ``results/full``.
-        older: Folder of the older reference, which has all of :data:`JOINED`.
+        made: Names of the tables that the run has made of all models.
+    """
+    found = set()
+    for tables, files in ((EVALUATIONS, _evaluated(results)), (DIGITS, _judged(results))):
+        if files and made.isdisjoint(tables):
+            found |= set(tables)
+    return found
+
+
+def sources_of_rows(results: Path, names: Set[str]) -> list[Path]:
+    """Files of a run from which :func:`join_models` takes rows for the tables ``names``."""
+    files = list(_judged(results)) if names & DIGITS.keys() else []
+    if names & EVALUATIONS.keys():
+        folders = _evaluated(results)
+        tables = ("metrics.csv", "steps.csv", "residuals.csv")
+        files += [folder / name for folder in folders for name in tables]
+        files += [*_floors(results, folders), *_timings(results, folders)]
+    return sorted(files)
+
+
+def join_models(
+    results: Path, older: Path, config: Mapping[str, Any], target: Path, names: Set[str]
+) -> dict[str, Path]:
+    """Write tables of ``older`` with the rows of what ``results`` has evaluated.
+
+    Args:
+        results: Folder of a run, such as ``results/full``.
+        older: Folder of the older reference, which has these tables.
         config: The configuration of the run as nested plain data.
         target: Folder to write to.
+        names: Which tables, of those that are :func:`joinable`.
 
     Returns:
         Files written, by their name in the reference.
@@ -82,11 +102,11 @@ def join_models(
     Raises:
         TableError: A file is missing, or a table of the older reference has other columns.
     """
-    rows = rows_of(results, config)
     written = {}
-    for name, kind in JOINED.items():
+    for name, frame in rows_of(results, config, names).items():
+        kind = JOINED[name]
         form: dict[str, Any] = {"index": False, "sep": kind.separator, "lineterminator": "\n"}
-        text = rows[name].to_csv(float_format=kind.float_format, **form)
+        text = frame.to_csv(float_format=kind.float_format, **form)
         new, old = _as_text(StringIO(text), kind), _as_text(older / name, kind)
         if list(new.columns) != list(old.columns):
             other = ", ".join(sorted(set(new.columns) ^ set(old.columns))) or "and their order"
@@ -99,23 +119,41 @@ def join_models(
     return written
 
 
-def rows_of(results: Path, config: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """The tables of :data:`JOINED` of the evaluated pairs alone, as the workflow makes them."""
-    folders = evaluated(results)
-    titles = {name: entry["title"] for name, entry in config["models"].items()}
-    references = {name: entry.get("reference_nll") for name, entry in config["datasets"].items()}
+def rows_of(results: Path, config: Mapping[str, Any], names: Set[str]) -> dict[str, pd.DataFrame]:
+    """The tables ``names`` of the evaluated models alone, as the workflow makes them."""
+    tables: dict[str, pd.DataFrame] = {}
+    if names & EVALUATIONS.keys():
+        tables |= _evaluations(results, config)
+    if names & DIGITS.keys():
+        runs = concatenate(_judged(results), ["arm", "seed"])
+        tables |= {"tables/digits_runs.csv": runs, "tables/digits.csv": digits_table(runs)}
+    return {name: table for name, table in tables.items() if name in names}
+
+
+def _evaluations(results: Path, config: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    folders = _evaluated(results)
     metrics = [folder / "metrics.csv" for folder in folders]
-    runs = run_table(metrics, _floors(results, folders), references)
+    runs = run_table(metrics, _floors(results, folders), reference_likelihoods(config))
     summary = summary_table(runs)
     residuals = [folder / "residuals.csv" for folder in folders]
     return {
         "tables/generative_runs.csv": runs,
         "tables/generative_summary.csv": summary,
-        "tables/generative.csv": readable_table(summary, titles | dict(ADVERSARIAL_TITLES)),
+        "tables/generative.csv": readable_table(summary, model_titles(config)),
         "tables/steps_runs.csv": step_table([folder / "steps.csv" for folder in folders]),
         "tables/score_residuals.csv": concatenate(residuals, [*RUN_KEYS, "s"]),
         "cost.tsv": cost_table(_timings(results, folders)),
     }
+
+
+def _evaluated(results: Path) -> list[Path]:
+    # Folders of the pairs of model and data set that a run has evaluated.
+    return sorted(path.parent for path in results.glob("evaluations/*/*/metrics.csv"))
+
+
+def _judged(results: Path) -> list[Path]:
+    # Rows of the models whose digits a run has judged.
+    return sorted(results.glob("evaluations/*/*/digits.csv"))
 
 
 def _floors(results: Path, folders: Sequence[Path]) -> list[Path]:
@@ -140,8 +178,8 @@ def _as_text(source: Path | StringIO, kind: _Table) -> pd.DataFrame:
 
 
 def _replace(old: pd.DataFrame, new: pd.DataFrame, kind: _Table) -> pd.DataFrame:
-    pair = list(kind.pair)
-    again = pd.MultiIndex.from_frame(old[pair]).isin(pd.MultiIndex.from_frame(new[pair]))
+    run = list(kind.run)
+    again = pd.MultiIndex.from_frame(old[run]).isin(pd.MultiIndex.from_frame(new[run]))
     whole = pd.concat([old[~again], new], ignore_index=True)
     return whole.sort_values(
         list(kind.order),

@@ -14,7 +14,7 @@ from typing import Any
 from mfglab.files import relative_name, sha256_file, write_text
 from mfglab.reporting.audit import Status, audit
 from mfglab.reporting.claims import Claim, load_claims
-from mfglab.reporting.joined import JOINED, evaluated, join_models, sources_of_rows
+from mfglab.reporting.joined import join_models, joinable, sources_of_rows
 from mfglab.reporting.judge import Outcome, Verdict, judge
 from mfglab.reporting.ledger import write_ledger
 from mfglab.reporting.provenance import Record, canonical_json, read_record
@@ -106,11 +106,11 @@ def make_reference(
     records = _records(results)
     summary = summarise(records, copies)
     rows: dict[str, str] = {}
+    joined: set[str] = set()
     if update:
         made = {copy.name for copy in copies}
-        if evaluated(results) and JOINED.keys().isdisjoint(made):
-            rows = _rows_of(results, records)
-        joined = set(JOINED) if rows else set()
+        joined = joinable(results, made)
+        rows = _rows_of(results, records, joined)
         older, summary["earlier"] = keep_older(destination, made, joined, set(rows))
         copies += older
     temporary = destination.with_name(f".{destination.name}.{os.getpid()}.part")
@@ -122,7 +122,8 @@ def make_reference(
         names = [copy.name for copy in copies]
         if rows:
             summary["rows"] = rows
-            for name, path in join_models(results, destination, config, temporary).items():
+            tables = join_models(results, destination, config, temporary, joined)
+            for name, path in tables.items():
                 _require_small(path, largest)
                 summary["files"][name] = {"joined": True, "sha256": sha256_file(path)}
                 names.append(name)
@@ -150,7 +151,7 @@ def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> 
     }
     for folder, pattern in _MANY.items():
         found = {(Path(folder) / path.name).as_posix(): path for path in results.glob(pattern)}
-        if not found and not (partial and evaluated(results)):
+        if not found and not (partial and joinable(results)):
             raise ReferenceRunError(f"{results} has no {pattern}: is the run complete?")
         sources |= found
     for source in sources.values():
@@ -273,10 +274,10 @@ def _require_small(path: Path, largest: int) -> None:
         )
 
 
-def _rows_of(results: Path, records: Iterable[Record]) -> dict[str, str]:
+def _rows_of(results: Path, records: Iterable[Record], joined: Set[str]) -> dict[str, str]:
     """Files of a run whose rows enter older tables, to their sha256."""
     known = {path: digest for record in records for path, digest in record.outputs.items()}
-    names = [relative_name(path) for path in sources_of_rows(results)]
+    names = [relative_name(path) for path in sources_of_rows(results, joined)]
     for name in names:
         if name not in known:
             raise ReferenceRunError(f"no record lists {name}, from which rows are to be taken")

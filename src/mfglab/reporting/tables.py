@@ -40,6 +40,16 @@ QUALITY_COLUMNS = (
 )
 
 
+#: The same for generated digits.
+DIGITS_COLUMNS = (
+    ("Precision", "precision", "{:.2f}"),
+    ("Recall", "recall", "{:.2f}"),
+    ("Distance to nearest training image / that of test images", "neighbour_ratio", "{:.2f}"),
+    ("Classifier's confidence", "confidence", "{:.2f}"),
+    ("Effective classes", "classes", "{:.1f}"),
+)
+
+
 def concatenate(paths: Sequence[Path], sort_by: Sequence[str]) -> pd.DataFrame:
     """Stack tables of the same columns, sorted."""
     frame = pd.concat([read_csv(path) for path in paths], ignore_index=True)
@@ -144,6 +154,11 @@ def readable_table(summary: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataF
         rows.append(row)
     frame = pd.DataFrame(rows)
     return frame.sort_values(["Data", "Model"], kind="stable", ignore_index=True)
+
+
+def digits_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """The table that people read of samples of digits, one row an arm."""
+    return study_table(runs, {"arm": "Sample"}, DIGITS_COLUMNS)
 
 
 def step_table(paths: Sequence[Path]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,14 +10,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 
-def digit_pairs(path: Path) -> Figure:
+def digit_pairs(paths: Sequence[Path]) -> Figure:
     """A row of samples and a row of nearest training images for every arm.
 
     Args:
-        path: Arrays of the study: ``arms``, ``samples`` and ``neighbours`` (arms, n, 64).
+        paths: Arrays of the study: ``arms``, ``samples`` and ``neighbours`` (arms, n, 64).
     """
-    with np.load(path) as file:
-        arms, samples, neighbours = file["arms"], file["samples"], file["neighbours"]
+    files = []
+    for path in paths:
+        with np.load(path) as file:
+            files.append(dict(file))
+    arms, samples, neighbours = (
+        np.concatenate([file[name] for file in files]) for name in ("arms", "samples", "neighbours")
+    )
     n = samples.shape[1]
     side = int(samples.shape[2] ** 0.5)
     figure, axes = plt.subplots(
