@@ -100,6 +100,19 @@ def test_leaving_one_out_is_the_mixture_of_the_others():
     assert torch.equal(law.log_prob(x, leave_one_out=True), law.log_prob(x))
 
 
+@pytest.mark.parametrize(("scale", "variance"), [(1.0, 0.0), (0.5, 1e-4), (0.3, 50.0)])
+def test_noised_precisions_are_those_of_the_noised_covariances(scale, variance):
+    g = torch.Generator().manual_seed(3)
+    A = torch.randn(7, 5, 5, generator=g).double()
+    precisions = A @ A.mT + 0.05 * torch.eye(5).double()
+    law = KernelMixture(torch.full((7,), -math.log(7)).double(), A[:, 0], precisions)
+    spread = scale**2 * torch.linalg.inv(precisions) + variance * torch.eye(5).double()
+    found = law.noised(scale, variance)
+    expected = torch.linalg.inv(spread)
+    assert torch.allclose(found.precisions, expected, rtol=1e-9, atol=1e-9 * expected.abs().max())
+    assert torch.equal(found.centres, scale * law.centres)
+
+
 @pytest.mark.parametrize(
     "process", [HeatFlow(0.7, 2.0), VarianceExploding(), OrnsteinUhlenbeck()], ids=type
 )

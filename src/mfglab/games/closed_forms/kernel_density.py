@@ -14,6 +14,7 @@ pulls would be an array of points x kernels x d.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,13 +131,22 @@ class KernelMixture:
         return self.gaussian_mixture().sample(n, generator)
 
     def noised(self, scale: float | Tensor, variance: float | Tensor) -> KernelMixture:
-        """Law of ``scale * X + sqrt(variance) * Z``: precisions ``(a^2 Gamma^-1 + V I)^-1``."""
-        eye = torch.eye(self.dim).to(self.centres)
-        spread = scale**2 * torch.linalg.inv(self.precisions) + variance * eye
-        precisions = torch.linalg.inv(spread)
-        return KernelMixture(
-            self.log_weights, scale * self.centres, 0.5 * (precisions + precisions.mT)
-        )
+        """Law of ``scale * X + sqrt(variance) * Z``: precisions ``(a^2 Gamma^-1 + V I)^-1``.
+
+        They have the eigenvectors of Gamma, so that one eigendecomposition serves all noise levels.
+        Differentiable in scale and variance, and not in the mixture's own arrays.
+        """
+        eigenvalues, frames = self._spectrum
+        noised = eigenvalues / (scale**2 + variance * eigenvalues)
+        root = frames * noised.sqrt()[..., None, :]
+        centres = scale * self.centres.detach()
+        return KernelMixture(self.log_weights.detach(), centres, root @ root.mT)
+
+    @functools.cached_property
+    def _spectrum(self) -> tuple[Tensor, Tensor]:
+        # Eigenvalues (K, d) and eigenvectors (K, d, d) of the precisions.
+        eigenvalues, frames = torch.linalg.eigh(self.precisions.detach())
+        return eigenvalues, frames
 
     def gaussian_mixture(self) -> GaussianMixture:
         """The same law by its covariances, in float64."""
