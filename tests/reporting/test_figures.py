@@ -3,12 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from mfglab.reporting.claims import load_claims
 from mfglab.reporting.figures.curves import residual_curves, step_curves
 from mfglab.reporting.figures.planar import RunArrays, sample_grid, trajectory_grid, value_grid
 from mfglab.reporting.figures.style import figure_style, save
-from mfglab.reporting.figures.verdicts import verdict_figure
+from mfglab.reporting.figures.verdicts import draw_verdicts, verdict_figure
 from mfglab.reporting.judge import Outcome, Verdict
 
 CLAIMS = Path(__file__).parents[2] / "config" / "claims.yaml"
@@ -119,3 +120,23 @@ def test_verdict_figure_names_every_claim():
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts.count("reproduced") == len(claims)
     assert texts.count("1  [0.5, 1.5]") == len(claims)
+
+
+def test_a_flat_picture_has_the_same_colours_in_fewer_bytes(tmp_path):
+    claims = load_claims(CLAIMS)[:12]
+    verdicts = [
+        Verdict(claim.id, list(Outcome)[i % 4], 1.5, 1.25, 1.75, 3, "")
+        for i, claim in enumerate(claims)
+    ]
+    draw_verdicts(claims, verdicts, tmp_path / "flat.png")
+    with figure_style():
+        save(verdict_figure(claims, verdicts), tmp_path / "full.png", dpi=110)
+    with Image.open(tmp_path / "flat.png") as flat, Image.open(tmp_path / "full.png") as full:
+        assert flat.mode == "P"
+        a, b = (np.asarray(x.convert("RGB"), dtype=int) for x in (flat, full))
+    assert a.shape == b.shape
+    assert np.abs(a - b).max() <= 16
+    plain = (b == b[0, 0]).all(2)
+    assert plain.mean() > 0.3
+    np.testing.assert_array_equal(a[plain], b[plain])
+    assert (tmp_path / "flat.png").stat().st_size < 0.5 * (tmp_path / "full.png").stat().st_size

@@ -20,12 +20,14 @@ COLOUR_OF = {
     Outcome.NOT_RUN: "#BBBBBB",
 }
 _ROW = 0.42  # inches
+_STRIPE = "#f4f4f4"
 
 
 def draw_verdicts(claims: Sequence[Claim], verdicts: Sequence[Verdict], path: Path) -> None:
     """Write the figure that stands beside a ledger."""
     with figure_style():
-        save(verdict_figure(claims, verdicts), path, dpi=80)
+        flat = ["black", *COLOUR_OF.values()], ["white", _STRIPE]
+        save(verdict_figure(claims, verdicts), path, dpi=110, flat=flat)
 
 
 def verdict_figure(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Figure:
@@ -39,7 +41,7 @@ def verdict_figure(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Figu
         axes.text(x, -0.9, heading, fontweight="bold", va="center")
     for i, (claim, verdict) in enumerate(zip(claims, verdicts, strict=True)):
         if i % 2 == 0:
-            axes.axhspan(i - 0.5, i + 0.5, color="#f4f4f4", lw=0)
+            axes.axhspan(i - 0.5, i + 0.5, color=_STRIPE, lw=0)
         axes.scatter([0.01], [i], s=45, color=COLOUR_OF[verdict.outcome], clip_on=False)
         axes.text(0.025, i, str(verdict.outcome), va="center", fontsize=8)
         statement = " ".join(claim.statement.split())
