@@ -16,6 +16,12 @@ SNAKEMAKE_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEVELOP := $(VENV)/.develop
+INSTALL = PIP_EXTRA_INDEX_URL="$${PIP_EXTRA_INDEX_URL:-} $(TORCH_INDEX)" \
+  $(BIN)/python -m pip install --quiet --no-compile --constraint requirements.lock
+# pip compiles on one core. Where PYTHONDONTWRITEBYTECODE is set, as in many containers, what is not
+# compiled here is compiled again by every process: 7 seconds a stage.
+COMPILE = $(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing)/' $(VENV)/lib src || true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -38,13 +44,18 @@ $(READY): requirements.lock pyproject.toml
 	  { echo "mfglab needs Python 3.11 or 3.12, got $$($(PYTHON) --version); set PYTHON=..." >&2; exit 1; }
 	@echo "Setting up $(VENV) (a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
-	@# pip compiles on one core. Where PYTHONDONTWRITEBYTECODE is set, as in many containers, what is
-	@# not compiled here is compiled again by every process: 7 seconds a stage.
-	@PIP_EXTRA_INDEX_URL="$${PIP_EXTRA_INDEX_URL:-} $(TORCH_INDEX)" \
-	  $(BIN)/python -m pip install --quiet --no-compile "$(TORCH)" -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
-	@$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing)/' $(VENV)/lib src || true
+	@$(INSTALL) "$(TORCH)" setuptools
+	@$(INSTALL) --no-build-isolation --editable .
+	@$(COMPILE)
 	@touch $(READY)
+
+# What tests and linters need beside that. Not for all: where the Transformers of Hugging Face are
+# installed Lightning loads them too, which costs every training stage more than a second.
+$(DEVELOP): $(READY)
+	@echo "Adding to $(VENV) what tests and linters need"
+	@$(INSTALL) --no-build-isolation --editable ".[dev,huggingface]"
+	@$(COMPILE)
+	@touch $(DEVELOP)
 
 reproduce: $(READY)
 	snakemake --cores $(CORES) $(SNAKEMAKE_ARGS)
@@ -58,17 +69,17 @@ smoke: $(READY)
 audit: $(READY)
 	snakemake audit --cores 1 $(SNAKEMAKE_ARGS) --quiet all
 
-test: $(READY)
+test: $(DEVELOP)
 	OMP_NUM_THREADS=1 python -m pytest --quiet -n auto --dist loadfile --no-loadscope-reorder
 
-lint: $(READY)
+lint: $(DEVELOP)
 	ruff check
 	ruff format --check
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-format: $(READY)
+format: $(DEVELOP)
 	ruff check --fix
 	ruff format
 	snakefmt Snakefile workflow

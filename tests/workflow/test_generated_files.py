@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import runpy
 import shutil
+import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import jsonschema
 import pytest
@@ -228,3 +232,42 @@ def test_a_makefile_without_torch_is_refused(lock_script, tmp_path):
     (tmp_path / "Makefile").write_text("TORCH ?= \n")
     with pytest.raises(ValueError, match="has no line such as"):
         lock_script["torch_pin"](tmp_path / "Makefile")
+
+
+# ------------------------------------------------------------------------------- environment
+
+
+def make_plan(target, folder):
+    """Commands of a target of the Makefile where nothing is installed yet."""
+    words = ["make", "--dry-run", target, f"VENV={folder / 'none'}"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.replace("\\\n", "")
+
+
+def test_a_run_installs_nothing_that_only_tests_need(tmp_path):
+    for target in ("reproduce", "test"):
+        plan = make_plan(target, tmp_path)
+        installs = [line for line in plan.splitlines() if " pip install " in line]
+        assert all("--constraint requirements.lock" in line for line in installs)
+        extras = [line for line in installs if '".[dev,huggingface]"' in line]
+        assert len(extras) == (target == "test")
+        assert len(installs) == 2 + len(extras)
+
+
+def test_what_runs_imports_declared_packages_alone():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    distributions = packages_distributions()
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "workflow" / "scripts").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            else:
+                continue
+            for name in (name.split(".")[0] for name in names):
+                if name in sys.stdlib_module_names or name == "mfglab":
+                    continue
+                found = {canonicalize_name(one) for one in distributions.get(name, [name])}
+                assert found & declared, f"{path.name} imports {name}"
