@@ -56,7 +56,7 @@ def save(
         path: The file.
         dpi: Dots an inch; those of the style unless given.
         flat: The colours of a picture that has a few, those in front and those behind. A long page
-            of text then takes a fourth of the bytes.
+            of text then takes a third of the bytes.
     """
     with atomic_path(path) as temporary:
         figure.savefig(
