@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,6 +14,7 @@ from mfglab.reporting.joined import (
     DIGITS,
     EVALUATIONS,
     JOINED,
+    OPTIMALITY,
     join_models,
     joinable,
     rows_of,
@@ -20,11 +22,18 @@ from mfglab.reporting.joined import (
 )
 
 CONFIG = {
-    "models": {"flow": {"title": "Flow"}, "score": {"title": "Score model"}},
+    "models": {
+        "flow": {"title": "Flow", "solver": {"kind": "otflow"}},
+        "score": {"title": "Score model", "solver": {"kind": "score"}},
+    },
     "datasets": {"moons": {"reference_nll": 1.0}, "rings": {}},
 }
 ALL = frozenset(EVALUATIONS)
-METRICS = ("w1", "w2", "w2_ode", "w2_sde_ode", "mmd2", "nll", "kinetic", "reference_optimum")
+NOWHERE = Path("no such folder")
+METRICS = (
+    *("w1", "w2", "w2_ode", "w2_sde_ode", "mmd2", "nll"),
+    *("kinetic", "reference_optimum", "hjb_residual", "straightness"),
+)
 
 
 def evaluate(results, model, dataset, value, seeds=(0, 2, 10)):
@@ -154,7 +163,7 @@ def test_sources_are_the_files_that_rows_are_from(tmp_path):
         "models/flow/moons/3/timing.json",
     ]
     assert sources_of_rows(tmp_path, set()) == []
-    assert sources_of_rows(Path("no such folder"), set(JOINED)) == []
+    assert sources_of_rows(NOWHERE, set(JOINED)) == []
 
 
 DIGIT_METRICS = ("precision", "recall", "neighbour_ratio", "confidence", "classes")
@@ -174,11 +183,11 @@ def test_digits_of_a_model_enter_their_own_tables_alone(tmp_path):
     older = tmp_path / "older"
     for name, frame in rows_of(tmp_path / "first", CONFIG, set(DIGITS)).items():
         write_csv(frame, older / name)
-    assert joinable(tmp_path / "second") == set()
+    assert joinable(tmp_path / "second", older) == set()
     judge_digits(tmp_path / "second", "rnode", "RNODE", 3.0)
     judge_digits(tmp_path / "second", "score", "Score model", 4.0)
-    assert joinable(tmp_path / "second") == set(DIGITS)
-    assert joinable(tmp_path / "second", {"tables/digits.csv"}) == set()
+    assert joinable(tmp_path / "second", older) == set(DIGITS)
+    assert joinable(tmp_path / "second", older, {"tables/digits.csv"}) == set()
     names = [path.parts[-3] for path in sources_of_rows(tmp_path / "second", set(DIGITS))]
     assert names == ["rnode", "score"]
     written = join_models(tmp_path / "second", older, CONFIG, tmp_path / "new", set(DIGITS))
@@ -193,7 +202,33 @@ def test_digits_of_a_model_enter_their_own_tables_alone(tmp_path):
 
 def test_evaluations_and_digits_are_joined_apart(tmp_path):
     evaluate(tmp_path, "flow", "moons", 1.0)
-    assert joinable(tmp_path) == ALL
+    assert joinable(tmp_path, NOWHERE) == ALL
     judge_digits(tmp_path, "flow", "Flow", 1.0)
-    assert joinable(tmp_path) == set(JOINED)
-    assert joinable(tmp_path, {"tables/generative.csv"}) == set(DIGITS)
+    assert joinable(tmp_path, NOWHERE) == set(JOINED)
+    assert joinable(tmp_path, NOWHERE, {"tables/generative.csv"}) == set(DIGITS)
+
+
+def test_optimality_is_made_anew_of_all_models(older, tmp_path):
+    """Tables of the older reference follow the rows that entered the others."""
+    rng = np.random.default_rng(0)
+    keys = [{"arm": arm, "seed": seed} for arm in "abcd" for seed in (0, 2, 10)]
+    columns = ("hjb_residual", "w2", "straightness", "abs_gap_2")
+    rows = [key | {name: rng.uniform(0.1, 0.9) for name in columns} for key in keys]
+    new = tmp_path / "new"
+    write_csv(pd.DataFrame(rows), new / "tables/flow_ablation_runs.csv")
+    evaluate(tmp_path / "second", "flow", "moons", 7.0)
+    assert joinable(tmp_path / "second", older) == ALL
+    for name in OPTIMALITY:
+        (older / name).write_text("of older rows\n")
+    names = joinable(tmp_path / "second", older)
+    assert names == ALL | set(OPTIMALITY)
+    assert joinable(tmp_path / "second", older, {OPTIMALITY[0]}) == ALL
+    written = join_models(tmp_path / "second", older, CONFIG, new, names)
+    assert set(written) == names
+    runs = pd.read_csv(written[OPTIMALITY[0]])
+    assert len(runs) == 9 + len(rows)
+    moons = runs.query("source == 'pipeline' and dataset == 'moons' and model == 'flow'")
+    assert list(moons["hjb_residual"]) == [7, 9, 17]
+    table = pd.read_csv(written[OPTIMALITY[1]])
+    assert set(table["models"]) == {"potential flows", "all"}
+    assert set(table["compared"]) == {4}

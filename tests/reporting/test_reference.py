@@ -304,7 +304,8 @@ def joining(finished, monkeypatch):
         assert names == {name}
         return {name: target / name}
 
-    def joinable(results, made=frozenset()):
+    def joinable(results, older, made):
+        assert older == TARGET
         return {name} - made if found(results) else set()
 
     def sources(results, names):

@@ -1,19 +1,16 @@
 """HJB residual of trained models and its correlation with fit, curvature and step error."""
 
 from mfglab.reporting.script import stage
-from mfglab.config import ADVERSARIAL_TITLES
 from mfglab.reporting.csvio import read_csv, write_csv
 from mfglab.reporting.optimality import (
     optimality_runs,
     residual_correlations,
     seed_correlations,
 )
+from mfglab.reporting.settings import solver_kinds
 
 with stage(snakemake) as job:
-    models = job.config_value("models")
-    kinds = {name: entry["solver"]["kind"] for name, entry in models.items()}
-    # Of the study `adversarial` the flows have a residual, under the name of their kind.
-    kinds |= {name: name for name in ADVERSARIAL_TITLES}
+    kinds = solver_kinds({"models": job.config_value("models")})
     tables = (read_csv(job.input(name)) for name in ("runs", "steps", "ablation"))
     frame = optimality_runs(*tables, kinds)
     write_csv(frame, job.output("runs"), ["source", "dataset", "model", "seed"])

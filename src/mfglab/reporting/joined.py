@@ -17,8 +17,9 @@ import pandas as pd
 
 from mfglab.files import write_text
 from mfglab.reporting.cost import cost_table
-from mfglab.reporting.csvio import FLOAT_FORMAT, TableError
-from mfglab.reporting.settings import model_titles, reference_likelihoods
+from mfglab.reporting.csvio import FLOAT_FORMAT, TableError, read_csv, write_csv
+from mfglab.reporting.optimality import optimality_runs, residual_correlations, seed_correlations
+from mfglab.reporting.settings import model_titles, reference_likelihoods, solver_kinds
 from mfglab.reporting.tables import (
     RUN_KEYS,
     concatenate,
@@ -57,19 +58,29 @@ DIGITS = {
     "tables/digits.csv": _Table(("Sample",), ("Sample",)),
 }
 JOINED = EVALUATIONS | DIGITS
+#: Tables of what models with a residual have in common, made anew from those of all models.
+OPTIMALITY = ("tables/optimality_runs.csv", "tables/optimality.csv", "tables/optimality_seeds.csv")
 
 
-def joinable(results: Path, made: Set[str] = frozenset()) -> set[str]:
-    """Names of the tables that rows of a run can enter.
+def has_rows(results: Path) -> bool:
+    """Whether a run has evaluated or judged a model."""
+    return bool(_evaluated(results) or _judged(results))
+
+
+def joinable(results: Path, older: Path, made: Set[str] = frozenset()) -> set[str]:
+    """Names of the tables that rows of a run change.
 
     Args:
         results: Folder of a run, such as ``results/full``.
+        older: Folder of the older reference.
         made: Names of the tables that the run has made of all models.
     """
     found = set()
     for tables, files in ((EVALUATIONS, _evaluated(results)), (DIGITS, _judged(results))):
         if files and made.isdisjoint(tables):
             found |= set(tables)
+    if found & EVALUATIONS.keys() and made.isdisjoint(OPTIMALITY):
+        found |= {name for name in OPTIMALITY if (older / name).is_file()}
     return found
 
 
@@ -93,8 +104,8 @@ def join_models(
         results: Folder of a run, such as ``results/full``.
         older: Folder of the older reference, which has these tables.
         config: The configuration of the run as nested plain data.
-        target: Folder to write to.
-        names: Which tables, of those that are :func:`joinable`.
+        target: Folder to write to; it has the other tables, those of the ablation study with them.
+        names: Which tables, all those that are :func:`joinable`.
 
     Returns:
         Files written, by their name in the reference.
@@ -116,6 +127,8 @@ def join_models(
             )
         written[name] = target / name
         write_text(written[name], _replace(old, new, kind).to_csv(**form))
+    if names & set(OPTIMALITY):
+        written |= _write_optimality(target, config)
     return written
 
 
@@ -144,6 +157,21 @@ def _evaluations(results: Path, config: Mapping[str, Any]) -> dict[str, pd.DataF
         "tables/score_residuals.csv": concatenate(residuals, [*RUN_KEYS, "s"]),
         "cost.tsv": cost_table(_timings(results, folders)),
     }
+
+
+def _write_optimality(target: Path, config: Mapping[str, Any]) -> dict[str, Path]:
+    tables = target / "tables"
+    names = ("generative_runs.csv", "steps_runs.csv", "flow_ablation_runs.csv")
+    runs, steps, ablation = (read_csv(tables / name) for name in names)
+    frame = optimality_runs(runs, steps, ablation, solver_kinds(config))
+    made = (
+        (frame, ["source", "dataset", "model", "seed"]),
+        (residual_correlations(frame), ["models", "quantity", "seed"]),
+        (seed_correlations(frame), ["source", "dataset", "model"]),
+    )
+    for name, (table, keys) in zip(OPTIMALITY, made, strict=True):
+        write_csv(table, target / name, keys)
+    return {name: target / name for name in OPTIMALITY}
 
 
 def _evaluated(results: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import Any
 from mfglab.files import relative_name, sha256_file, write_text
 from mfglab.reporting.audit import Status, audit
 from mfglab.reporting.claims import Claim, load_claims
-from mfglab.reporting.joined import join_models, joinable, sources_of_rows
+from mfglab.reporting.joined import has_rows, join_models, joinable, sources_of_rows
 from mfglab.reporting.judge import Outcome, Verdict, judge
 from mfglab.reporting.ledger import write_ledger
 from mfglab.reporting.provenance import Record, canonical_json, read_record
@@ -109,7 +109,7 @@ def make_reference(
     joined: set[str] = set()
     if update:
         made = {copy.name for copy in copies}
-        joined = joinable(results, made)
+        joined = joinable(results, destination, made)
         rows = _rows_of(results, records, joined)
         older, summary["earlier"] = keep_older(destination, made, joined, set(rows))
         copies += older
@@ -151,7 +151,7 @@ def collect(results: Path, largest: int = LARGEST, *, partial: bool = False) -> 
     }
     for folder, pattern in _MANY.items():
         found = {(Path(folder) / path.name).as_posix(): path for path in results.glob(pattern)}
-        if not found and not (partial and joinable(results)):
+        if not found and not (partial and has_rows(results)):
             raise ReferenceRunError(f"{results} has no {pattern}: is the run complete?")
         sources |= found
     for source in sources.values():
