@@ -229,6 +229,7 @@ def test_optimality_is_made_anew_of_all_models(older, tmp_path):
     assert len(runs) == 9 + len(rows)
     moons = runs.query("source == 'pipeline' and dataset == 'moons' and model == 'flow'")
     assert list(moons["hjb_residual"]) == [7, 9, 17]
+    assert written["optimality.png"].read_bytes().startswith(b"\x89PNG")
     table = pd.read_csv(written[OPTIMALITY[1]])
     assert set(table["models"]) == {"potential flows", "all"}
     assert set(table["compared"]) == {4}

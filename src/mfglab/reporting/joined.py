@@ -58,8 +58,13 @@ DIGITS = {
     "tables/digits.csv": _Table(("Sample",), ("Sample",)),
 }
 JOINED = EVALUATIONS | DIGITS
-#: Tables of what models with a residual have in common, made anew from those of all models.
-OPTIMALITY = ("tables/optimality_runs.csv", "tables/optimality.csv", "tables/optimality_seeds.csv")
+#: What models with a residual have in common, made anew from the tables of all models.
+OPTIMALITY = (
+    "tables/optimality_runs.csv",
+    "tables/optimality.csv",
+    "tables/optimality_seeds.csv",
+    "optimality.png",
+)
 
 
 def has_rows(results: Path) -> bool:
@@ -68,12 +73,12 @@ def has_rows(results: Path) -> bool:
 
 
 def joinable(results: Path, older: Path, made: Set[str] = frozenset()) -> set[str]:
-    """Names of the tables that rows of a run change.
+    """Names of the files of a reference that rows of a run change.
 
     Args:
         results: Folder of a run, such as ``results/full``.
         older: Folder of the older reference.
-        made: Names of the tables that the run has made of all models.
+        made: Names of the files that the run has made of all models.
     """
     found = set()
     for tables, files in ((EVALUATIONS, _evaluated(results)), (DIGITS, _judged(results))):
@@ -98,14 +103,14 @@ def sources_of_rows(results: Path, names: Set[str]) -> list[Path]:
 def join_models(
     results: Path, older: Path, config: Mapping[str, Any], target: Path, names: Set[str]
 ) -> dict[str, Path]:
-    """Write tables of ``older`` with the rows of what ``results`` has evaluated.
+    """Write tables of ``older`` with the rows of what ``results`` has evaluated, and what follows.
 
     Args:
         results: Folder of a run, such as ``results/full``.
         older: Folder of the older reference, which has these tables.
         config: The configuration of the run as nested plain data.
         target: Folder to write to; it has the other tables, those of the ablation study with them.
-        names: Which tables, all those that are :func:`joinable`.
+        names: Which files, all those that are :func:`joinable`.
 
     Returns:
         Files written, by their name in the reference.
@@ -160,18 +165,22 @@ def _evaluations(results: Path, config: Mapping[str, Any]) -> dict[str, pd.DataF
 
 
 def _write_optimality(target: Path, config: Mapping[str, Any]) -> dict[str, Path]:
+    # No other command draws.
+    from mfglab.reporting.figures.optimality import optimality_figure
+    from mfglab.reporting.figures.style import figure_style, save
+
     tables = target / "tables"
     names = ("generative_runs.csv", "steps_runs.csv", "flow_ablation_runs.csv")
     runs, steps, ablation = (read_csv(tables / name) for name in names)
     frame = optimality_runs(runs, steps, ablation, solver_kinds(config))
-    made = (
-        (frame, ["source", "dataset", "model", "seed"]),
-        (residual_correlations(frame), ["models", "quantity", "seed"]),
-        (seed_correlations(frame), ["source", "dataset", "model"]),
-    )
-    for name, (table, keys) in zip(OPTIMALITY, made, strict=True):
-        write_csv(table, target / name, keys)
-    return {name: target / name for name in OPTIMALITY}
+    written = {name: target / name for name in OPTIMALITY}
+    runs_path, table, seeds, figure = written.values()
+    write_csv(frame, runs_path, ["source", "dataset", "model", "seed"])
+    write_csv(residual_correlations(frame), table, ["models", "quantity", "seed"])
+    write_csv(seed_correlations(frame), seeds, ["source", "dataset", "model"])
+    with figure_style():
+        save(optimality_figure(read_csv(runs_path)), figure)
+    return written
 
 
 def _evaluated(results: Path) -> list[Path]:
