@@ -14,6 +14,8 @@ from mfglab.metrics.wasserstein import (
     sampling_floor,
     sliced_w2,
     transport_distances,
+    w1_distance,
+    w2_distance,
 )
 
 points = hnp.arrays(
@@ -184,3 +186,15 @@ def test_half_squared_w2_is_half_the_square():
     assert half_squared_w2(x, y) == pytest.approx(0.5 * transport_distances(x, y).w2 ** 2)
     with pytest.raises(ValueError, match="one shape"):
         half_squared_w2(x, y[:5])
+
+
+def test_one_distance_alone_is_the_one_of_both():
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((2, 60, 3)) + 1e3
+    both = transport_distances(x, y)
+    assert (w1_distance(x, y), w2_distance(x, y)) == (both.w1, both.w2)
+    for distance in (w1_distance, w2_distance):
+        with pytest.raises(ValueError, match="one shape"):
+            distance(x, y[:-1])
+        with pytest.raises(ValueError, match="finite"):
+            distance(x, np.where(y > 1e3, np.nan, y))

@@ -11,7 +11,7 @@ from mfglab.config import BoltzmannStudyConfig
 from mfglab.datasets.splits import Splits
 from mfglab.experiments.arms import Arm, train_arm
 from mfglab.games.energies import DoubleWell
-from mfglab.metrics.wasserstein import transport_distances
+from mfglab.metrics.wasserstein import w2_distance
 from mfglab.solvers.boltzmann import BoltzmannGenerator
 from mfglab.training.seeds import stream
 from mfglab.trajectories.diagnostics import kinetic_energy, straightness
@@ -75,13 +75,12 @@ def measure(
         run = solver.trajectories(found.x[:n])
     assert run.path is not None
     right = float((found.x[:, 0] > 0).double().mean())
-    distances = transport_distances(found.x[:n].numpy(), splits.test[:n].astype(np.float64))
     return {
         "log_z_error": found.log_partition - exact,
         "abs_log_z_error": abs(found.log_partition - exact),
         "effective_share": found.effective_share,
         "mode_imbalance": abs(right - 0.5),
-        "w2": distances.w2,
+        "w2": w2_distance(found.x[:n].numpy(), splits.test[:n].astype(np.float64)),
         "kinetic": float(kinetic_energy(run.times, run.path).mean()),
         "straightness": float(straightness(run.path).mean()),
     }

@@ -17,7 +17,7 @@ from mfglab.config import EvaluationConfig
 from mfglab.experiments.floor import targets, transport_size
 from mfglab.experiments.residuals import residual_rows
 from mfglab.metrics.mmd import mmd_squared
-from mfglab.metrics.wasserstein import sliced_w2, transport_distances
+from mfglab.metrics.wasserstein import sliced_w2, transport_distances, w2_distance
 from mfglab.solvers.base import Solver
 from mfglab.solvers.flow import HJB, FlowSolver
 from mfglab.solvers.nonlinear_score import NonlinearScoreModel
@@ -268,7 +268,7 @@ def terminal_gap(solver: Solver, end: Points, generator: torch.Generator) -> flo
         W2 of the ends to one sample, over that of the other to it.
     """
     first, second = (reference_sample(solver, len(end), generator).numpy() for _ in range(2))
-    return transport_distances(end, first).w2 / transport_distances(second, first).w2
+    return w2_distance(end, first) / w2_distance(second, first)
 
 
 def noising_metrics(
@@ -296,7 +296,7 @@ def noising_metrics(
     return {
         "terminal_gap": terminal_gap(solver, run.x[:n].numpy(), law),
         "kinetic": float(least_kinetic_energy(path)),
-        "reference_optimum": transport_distances(test[:n], goal).w2 ** 2 / 2,
+        "reference_optimum": w2_distance(test[:n], goal) ** 2 / 2,
         "straightness": float(straightness(path).mean()),
         "monotonicity_violation": crossing(path[0], path[-1]).monotonicity_violation,
     }
@@ -339,8 +339,8 @@ def _(
     ode = single_precision(solver).sample_ode(n * repeats, noise).double().numpy()
     cut = [slice(i * n, (i + 1) * n) for i in range(repeats)]
     goals = targets(test, config)
-    to_test = [transport_distances(ode[c], y).w2 for c, y in zip(cut, goals, strict=True)]
-    between = [transport_distances(ode[c], samples[c]).w2 for c in cut]
+    to_test = [w2_distance(ode[c], y) for c, y in zip(cut, goals, strict=True)]
+    between = [w2_distance(ode[c], samples[c]) for c in cut]
     metrics = {
         "w2_ode": float(np.mean(to_test)),
         "w2_sde_ode": float(np.mean(between)),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfglab.config import EvaluationConfig
-from mfglab.metrics.wasserstein import sampling_floor, transport_distances
+from mfglab.metrics.wasserstein import sampling_floor, w2_distance
 
 Points = NDArray[np.float64]
 
@@ -58,5 +58,5 @@ def measure_floor(test: Points, config: EvaluationConfig) -> Floor:
     floor = sampling_floor(draw, n, config.floor_repeats)
     normal = [rng.standard_normal((n, test.shape[1])) for _ in range(config.floor_repeats)]
     pairs = zip(targets(test, config), normal, strict=True)
-    optimum = np.mean([0.5 * transport_distances(x, z).w2 ** 2 for x, z in pairs])
+    optimum = np.mean([0.5 * w2_distance(x, z) ** 2 for x, z in pairs])
     return Floor(n, floor.w1, floor.w2, float(optimum))

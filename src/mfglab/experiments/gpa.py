@@ -15,7 +15,7 @@ from mfglab.datasets.mixtures import MixtureLaw
 from mfglab.games.densities import GaussianMixture
 from mfglab.games.divergences import KL
 from mfglab.metrics.memorisation import nearest_points
-from mfglab.metrics.wasserstein import transport_distances
+from mfglab.metrics.wasserstein import w2_distance
 from mfglab.solvers.particle_settings import ParticleSettings
 from mfglab.solvers.particles import Outcome, ParticleFlow, ParticleRun, run_flows
 from mfglab.training.seeds import stream
@@ -150,12 +150,12 @@ def _measure(arm: _Arm, seed: int, outcome: Outcome, train: Points) -> GpaRow:
     particles = outcome.particles.double().numpy()
     law, n = four_gaussians(), len(particles)
     # Each training point counts as often as there are particles to it: exact W2 of equal sizes.
-    reached = transport_distances(particles, np.tile(train, (arm.multiple, 1))).w2
+    reached = w2_distance(particles, np.tile(train, (arm.multiple, 1)))
     fresh, other = (
         law.sample(n, stream(f"gpa {name}", seed, arm.multiple)).numpy()
         for name in ("fresh", "floor")
     )
-    to_fresh = transport_distances(particles, fresh).w2 if run else math.nan
+    to_fresh = w2_distance(particles, fresh) if run else math.nan
     last = max(1, round(LAST * len(run.times))) if run else 1
     return GpaRow(
         lipschitz=arm.label,
@@ -166,7 +166,7 @@ def _measure(arm: _Arm, seed: int, outcome: Outcome, train: Points) -> GpaRow:
         w2_train=reached if run else math.nan,
         w2_reached=reached,
         w2_fresh=to_fresh,
-        w2_fresh_ratio=to_fresh / transport_distances(fresh, other).w2,
+        w2_fresh_ratio=to_fresh / w2_distance(fresh, other),
         nearest_ratio=nearest_points(particles, fresh, train).ratio if run else math.nan,
         kinetic_energy=float(run.kinetic_energy[-last:].mean()) if run else math.nan,
         max_speed=float(run.max_speed.max()) if run else math.nan,

@@ -16,7 +16,7 @@ from mfglab.config import MemorisationConfig
 from mfglab.datasets.factory import COMPOSED, TOYS
 from mfglab.experiments.memorisation_arms import ARMS, KERNEL_ARMS, Arm, Outcome, Problem
 from mfglab.metrics.memorisation import nearest_points, outlier_rate
-from mfglab.metrics.wasserstein import transport_distances
+from mfglab.metrics.wasserstein import w2_distance
 
 Array = NDArray[np.float64]
 
@@ -83,8 +83,7 @@ def measure(
     samples, test = outcome.samples.numpy(), problem.test.numpy()
     nearest = nearest_points(samples, test, problem.train.numpy())
     n = min(config.transport_points, len(samples))  # as many particles as training points
-    distance = transport_distances(samples[:n], test[:n]).w2
-    floor = transport_distances(test[:n], test[n : 2 * n]).w2
+    distance = w2_distance(samples[:n], test[:n])
     return {
         "dataset": problem.dataset,
         "arm": arm,
@@ -96,7 +95,7 @@ def measure(
         "copied": nearest.copied,
         "nll": outcome.nll,
         "w2": distance,
-        "w2_ratio": distance / floor,
+        "w2_ratio": distance / problem.floor(n),
         "outliers": outlier_rate(samples, test),
     } | {name: outcome.more.get(name, float("nan")) for name in KERNEL_COLUMNS}
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from mfglab.config import RobustnessFlowsConfig
 from mfglab.experiments.robustness_cells import Row
 from mfglab.experiments.robustness_flows import cells
-from mfglab.metrics.wasserstein import transport_distances
+from mfglab.metrics.wasserstein import w1_distance
 from mfglab.robustness.flow_bounds import (
     exponential_growth,
     hamilton_jacobi_growth,
@@ -254,4 +254,4 @@ def _jacobian(field: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def _w1(x: Tensor, y: Tensor) -> float:
-    return transport_distances(x.numpy(), y.numpy()).w1
+    return w1_distance(x.numpy(), y.numpy())

@@ -44,16 +44,25 @@ class SamplingFloor:
 def transport_distances(x: Points, y: Points) -> TransportDistances:
     """Exact W1 and W2 between the empirical laws of ``x`` and ``y``, both of shape (n, d).
 
+    Two transport problems are solved: where one distance is wanted, :func:`w1_distance` or
+    :func:`w2_distance` takes half the time.
+
     Raises:
         ValueError: The shapes differ, there are no points, or a value is not finite.
         RuntimeError: The network simplex did not converge.
     """
-    _require_pair(x, y)
-    # Differences first, squares after: |x|^2 - 2 x.y + |y|^2 loses close points far from 0.
-    distance = cdist(x.astype(np.float64), y.astype(np.float64))
-    return TransportDistances(
-        w1=_exact_cost(distance), w2=float(np.sqrt(_exact_cost(np.square(distance))))
-    )
+    distance = _distances(x, y)
+    return TransportDistances(w1=_exact_cost(distance), w2=_root_cost(distance))
+
+
+def w1_distance(x: Points, y: Points) -> float:
+    """Exact W1 alone; see :func:`transport_distances`."""
+    return _exact_cost(_distances(x, y))
+
+
+def w2_distance(x: Points, y: Points) -> float:
+    """Exact W2 alone; see :func:`transport_distances`."""
+    return _root_cost(_distances(x, y))
 
 
 def sliced_w2(x: Points, y: Points, projections: int, seed: int) -> float:
@@ -112,6 +121,17 @@ def _require_pair(x: Points, y: Points) -> None:
             f"samples must have one shape (n, d) with n >= 1, got {x.shape} and {y.shape}"
         )
     require_finite(x=x, y=y)
+
+
+def _distances(x: Points, y: Points) -> NDArray[np.float64]:
+    _require_pair(x, y)
+    # Differences first, squares after: |x|^2 - 2 x.y + |y|^2 loses close points far from 0.
+    out: NDArray[np.float64] = cdist(x.astype(np.float64), y.astype(np.float64))
+    return out
+
+
+def _root_cost(distance: NDArray[np.float64]) -> float:
+    return float(np.sqrt(_exact_cost(np.square(distance))))
 
 
 def _exact_cost(cost: NDArray[np.float64]) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mfglab.games.densities import GaussianMixture
 from mfglab.games.dynamics import NoisingProcess
-from mfglab.metrics.wasserstein import transport_distances
+from mfglab.metrics.wasserstein import w1_distance
 from mfglab.robustness.mixture import MixtureReversal
 
 #: ``(s, x) -> score`` with s a scalar tensor and x of shape (n, d).
@@ -159,8 +159,8 @@ def decomposition_row(
     for sampler, fresh in noise:
         found = decompose(score, process, law, times, particles, sampler)
         first, second = (law.sample(particles, fresh) for _ in range(2))
-        distances.append(transport_distances(found.samples.numpy(), first.numpy()).w1)
-        floors.append(transport_distances(second.numpy(), first.numpy()).w1)
+        distances.append(w1_distance(found.samples.numpy(), first.numpy()))
+        floors.append(w1_distance(second.numpy(), first.numpy()))
         batches.append(found)
     w1, w1_error = _mean(distances)
     bound, bound_error = _mean([found.bound for found in batches])

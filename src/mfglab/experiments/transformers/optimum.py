@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mfglab.datasets.tasks.base import Examples
-from mfglab.metrics.wasserstein import transport_distances
+from mfglab.metrics.wasserstein import w1_distance
 from mfglab.robustness.depth_bounds import strength
 from mfglab.solvers.continuous_depth import DepthTransformer
 from mfglab.solvers.transport import Penalty, convert_weight
@@ -135,7 +135,7 @@ def stretch(network: DepthTransformer, clean: Tensor, changed: Tensor) -> Stretc
     differ = gaps[0] > 0
     if not bool(differ.any()):
         raise ValueError("inputs must differ for their stretch to be measured, got equal ones")
-    w1 = [transport_distances(a.numpy(), b.numpy()).w1 for a, b in zip(*ways, strict=True)]
+    w1 = [w1_distance(a.numpy(), b.numpy()) for a, b in zip(*ways, strict=True)]
     return Stretch(
         states=float((gaps[1][differ] / gaps[0][differ]).max()),
         outputs=float((gaps[2][differ] / gaps[0][differ]).max()),
