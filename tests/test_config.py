@@ -456,3 +456,15 @@ def test_lookup_finds_branches_and_values():
 def test_lookup_says_where_it_stopped(path, stop):
     with pytest.raises(ConfigError, match=rf"no branch '{path}' \(stopped at '{stop}'\)"):
         lookup(SMALL, path)
+
+
+@pytest.mark.parametrize(
+    ("arm", "changed"), [("otflow_nohjb", "hjb_weight"), ("otflow_hjb_only", "running_weight")]
+)
+def test_an_arm_of_otflow_lacks_one_term_and_is_otherwise_equal(arm, changed):
+    runs = load_config(profile_paths("full")).expanded()["runs"]
+    assert set(runs[arm]) == set(runs["otflow"])
+    for law, whole in runs["otflow"].items():
+        expected = whole | {"solver": whole["solver"] | {changed: 0.0}}
+        assert runs[arm][law] == expected, law
+        assert whole["solver"][changed] > 0

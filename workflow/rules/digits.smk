@@ -45,7 +45,7 @@ rule judge_digits:
     benchmark:
         f"{RESULTS}/benchmarks/judge_digits/{{model}}.{{dataset}}.tsv"
     wildcard_constraints:
-        dataset="|".join({dataset for _, dataset in DIGITS}),
+        dataset="|".join(sorted({dataset for _, dataset in DIGITS})),
     conda:
         "../../environment.yml"
     threads: 1

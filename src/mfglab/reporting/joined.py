@@ -138,14 +138,14 @@ def join_models(
 
 
 def rows_of(results: Path, config: Mapping[str, Any], names: Set[str]) -> dict[str, pd.DataFrame]:
-    """The tables ``names`` of the evaluated models alone, as the workflow makes them."""
+    """Tables of the evaluated models alone, as the workflow makes them: the groups of ``names``."""
     tables: dict[str, pd.DataFrame] = {}
     if names & EVALUATIONS.keys():
         tables |= _evaluations(results, config)
     if names & DIGITS.keys():
         runs = concatenate(_judged(results), ["arm", "seed"])
         tables |= {"tables/digits_runs.csv": runs, "tables/digits.csv": digits_table(runs)}
-    return {name: table for name, table in tables.items() if name in names}
+    return tables
 
 
 def _evaluations(results: Path, config: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
